@@ -1,0 +1,153 @@
+//! The registry of identifiers: one line for each kind, so that two kinds cannot be swapped.
+//!
+//! An id is a prefix with its separator, nine characters of time and twenty-two of randomness, all of `0-9a-z`: ids sort
+//! by their creation and cannot be guessed (113 random bits; no sequences, see `docs/api-design.md`). Clients treat
+//! ids as opaque.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Clock, Error, secret};
+
+/// Longest id accepted from outside, in bytes.
+pub const MAX_LENGTH: usize = 64;
+
+const TIME_DIGITS: usize = 9;
+const RANDOM_DIGITS: usize = 22;
+const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+
+macro_rules! registry {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// What every id of this kind begins with, separator included.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id, later in order than every one made before.
+            pub fn new(clock: &Clock) -> Self {
+                Self(generate(Self::PREFIX, clock))
+            }
+
+            /// Reads an id from outside.
+            ///
+            /// # Errors
+            /// `invalid_id` when the text is not of this kind's form.
+            pub fn parse(text: &str) -> Result<Self, Error> {
+                check(Self::PREFIX, text).map(|()| Self(text.to_owned()))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::parse(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+registry! {
+    /// An API key's row; the key itself is a secret and no id.
+    ApiKeyId = "key_";
+    /// A chat completion, also the `id` of every chunk of its stream. Validators of `OpenAI`'s shapes want the dash.
+    ChatCompletionId = "chatcmpl-";
+    /// A request, in headers, errors and logs.
+    RequestId = "req_";
+    /// A sample of the Template API.
+    SampleId = "sample_";
+    /// One sign-in: the family of its refresh tokens.
+    SessionId = "sess_";
+    /// An access token, as its `jti`.
+    TokenId = "tok_";
+    /// A call of a function that a model asks for; its result names it.
+    ToolCallId = "call_";
+    /// A user, guests included.
+    UserId = "user_";
+}
+
+fn generate(prefix: &str, clock: &Clock) -> String {
+    let mut text = String::with_capacity(prefix.len() + TIME_DIGITS + RANDOM_DIGITS);
+    text.push_str(prefix);
+    let mut time = clock.now().micros() as u64 / 1_000;
+    let mut digits = [0u8; TIME_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(time % 36) as usize];
+        time /= 36;
+    }
+    text.extend(digits.iter().map(|&d| char::from(d)));
+    // 22 digits of 36 hold 113.7 bits: 128 random bits reduced lose nothing that matters.
+    let mut random = u128::from_le_bytes(secret::random());
+    for _ in 0..RANDOM_DIGITS {
+        text.push(char::from(ALPHABET[(random % 36) as usize]));
+        random /= 36;
+    }
+    text
+}
+
+fn check(prefix: &str, text: &str) -> Result<(), Error> {
+    let body = text.strip_prefix(prefix).unwrap_or_default();
+    let well_formed = text.len() <= MAX_LENGTH && body.len() >= 8 && body.bytes().all(|b| b.is_ascii_alphanumeric());
+    if well_formed {
+        Ok(())
+    } else {
+        Err(Error::invalid("invalid_id", format!("An id of the form {prefix}… is needed.")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn ids_sort_by_creation() {
+        let clock = Clock::fixed(Timestamp::from_seconds(1_700_000_000));
+        let first = UserId::new(&clock);
+        clock.advance(Duration::from_millis(1));
+        let second = UserId::new(&clock);
+        assert!(first < second);
+        assert_eq!(first.as_str().len(), "user_".len() + TIME_DIGITS + RANDOM_DIGITS);
+    }
+
+    #[test]
+    fn ids_of_one_moment_differ() {
+        let clock = Clock::fixed(Timestamp::from_seconds(0));
+        assert_ne!(UserId::new(&clock), UserId::new(&clock));
+    }
+
+    #[test]
+    fn foreign_forms_are_refused() {
+        for text in
+            ["", "user_", "user_short", "conv_0123456789abcdef", "user_01234567/9abcdef", "user_0123456789\u{e9}"]
+        {
+            assert_eq!(UserId::parse(text).unwrap_err().code(), "invalid_id", "{text:?}");
+        }
+        assert!(UserId::parse(&format!("user_{}", "a".repeat(MAX_LENGTH))).is_err());
+        let id = UserId::new(&Clock::System);
+        assert_eq!(UserId::parse(id.as_str()).unwrap(), id);
+    }
+}

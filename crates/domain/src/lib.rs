@@ -1,0 +1,20 @@
+//! The vocabulary of the product: what things are called, who is calling, what can go wrong.
+//!
+//! Everything above this crate speaks in these types. The crate does no I/O, spawns nothing, waits for nothing and
+//! knows neither HTTP nor SQL.
+
+pub mod api_key;
+pub mod clock;
+pub mod error;
+pub mod ids;
+pub mod page;
+pub mod principal;
+pub mod sample;
+pub mod secret;
+pub mod session;
+pub mod user;
+
+pub use clock::{Clock, Timestamp};
+pub use error::{Error, Kind, Result};
+pub use principal::{Method, Principal, Role};
+pub use secret::Secret;
