@@ -1,0 +1,8 @@
+-- What the Template API shows.
+
+CREATE TABLE samples (
+    id      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    message TEXT NOT NULL
+);
+
+INSERT INTO samples (id, message) VALUES ('sample_0000000000000000', 'Hello from the Template API.');

@@ -1,0 +1,148 @@
+//! What can go wrong with the database.
+
+use std::path::PathBuf;
+
+use domain::Kind;
+
+/// An error of the database. Becomes a [`domain::Error`] where it leaves for a caller.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The address in the configuration is of no known form.
+    #[error("the database address is not understood: it begins with postgres:// or sqlite://")]
+    Address(#[source] Option<sqlx::Error>),
+    /// The SQLite file's directory cannot be made.
+    #[error("the directory of {} cannot be made", path.display())]
+    Directory {
+        /// The SQLite file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// No connection, or none in time.
+    #[error("the database does not answer")]
+    Unavailable(#[source] Option<sqlx::Error>),
+    /// The disk is full.
+    #[error("the database has no room left on its disk")]
+    Full(#[source] sqlx::Error),
+    /// The database was migrated by a newer server.
+    #[error(
+        "the database has schema version {found} and this server knows versions up to {known}: \
+         start the newer server, or restore the copy made before the migration"
+    )]
+    SchemaTooNew {
+        /// The version found in the database.
+        found: i64,
+        /// The newest version this server knows.
+        known: i64,
+    },
+    /// The copy that is made before a migration could not be made; the database is as it was.
+    #[error("the copy {} of the database could not be made, so it was not migrated", path.display())]
+    Backup {
+        /// Where the copy was to go.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A migration did not apply; the database is as it was.
+    #[error("migration {name} failed")]
+    Migration {
+        /// The migration's file name, without its ending.
+        name: &'static str,
+        /// What the database says.
+        source: sqlx::Error,
+    },
+    /// A row holds what no server wrote.
+    #[error("a row's {column} cannot be read")]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+    },
+    /// A statement failed.
+    #[error("a statement failed")]
+    Statement(#[source] sqlx::Error),
+}
+
+/// SQLite's result code for a full disk.
+const SQLITE_FULL: &str = "13";
+/// PostgreSQL's codes for a full disk; connections refused, cut or used up; shutting down or starting.
+const POSTGRES_FULL: &str = "53100";
+const POSTGRES_AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "08006", "08003"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(Some(error))
+            }
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                Some(SQLITE_FULL | POSTGRES_FULL) => Self::Full(error),
+                Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error)),
+                _ => Self::Statement(error),
+            },
+            _ => Self::Statement(error),
+        }
+    }
+}
+
+impl From<StoreError> for domain::Error {
+    fn from(error: StoreError) -> Self {
+        let message = match error {
+            StoreError::Unavailable(_) => "The database does not answer at the moment.",
+            StoreError::Full(_) => "The server cannot store anything at the moment.",
+            other => return Self::internal(other),
+        };
+        Self::new(Kind::Unavailable(Some(std::time::Duration::from_secs(1))), "service_unavailable", message)
+            .source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Secret;
+
+    use super::*;
+    use crate::{
+        DatabaseOptions, Store,
+        engine::{Engine, on},
+    };
+
+    /// A file that may not grow: what SQLite says is what it says when the disk is full.
+    #[tokio::test]
+    async fn a_full_sqlite_file_can_be_waited_for_and_stays_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = Secret::new(format!("sqlite://{}", directory.path().join("jan.db").display()));
+        let store = Store::open(&DatabaseOptions { url: Some(url), ..Default::default() }).await.unwrap();
+        let Engine::Sqlite { write, .. } = &store.0.engine else { unreachable!("the address says sqlite") };
+        sqlx::query("PRAGMA max_page_count = 60").execute(write).await.unwrap();
+
+        let insert = async |row: i64| -> crate::Result<()> {
+            let mut tx = store.write().await?;
+            on!(tx, c => sqlx::query("INSERT INTO samples (id, message) VALUES ($1, $2)")
+                .bind(format!("sample_{row:08}"))
+                .bind("x".repeat(10_000))
+                .execute(c).await.map(drop))?;
+            tx.commit().await
+        };
+        let mut rows = 0;
+        let error = loop {
+            match insert(rows).await {
+                Ok(()) => rows += 1,
+                Err(error) => break error,
+            }
+            assert!(rows < 1_000, "the file grows without limit");
+        };
+        assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+        assert!(matches!(domain::Error::from(error).kind(), Kind::Unavailable(Some(_))));
+
+        // What was acknowledged is there, and with room again writing goes on.
+        let kept = "SELECT COUNT(*) FROM samples WHERE id LIKE 'sample_0000____' AND length(message) = 10000";
+        let mut reader = store.read().await.unwrap();
+        let kept: i64 = on!(reader, c => sqlx::query_scalar(kept).fetch_one(c).await).unwrap();
+        assert_eq!(kept, rows);
+        sqlx::query("PRAGMA max_page_count = 6000").execute(write).await.unwrap();
+        insert(rows).await.unwrap();
+        let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(write).await.unwrap();
+        assert_eq!(verdict, "ok");
+    }
+}

@@ -1,0 +1,154 @@
+//! The database: one SQL text for SQLite and PostgreSQL.
+//!
+//! [`Store`] opens the database and hands out two things: a [`Reader`] to look, and a [`Tx`] to change. A `Tx` can do
+//! whatever a `Reader` can; dropped without [`Tx::commit`] it leaves no trace. Functions are grouped by table, one file
+//! each, one statement each; what belongs to somebody takes its owner first.
+//!
+//! Statements use what both engines share: `$1` parameters, `ON CONFLICT`, `RETURNING`, JSON as a whole. Times are
+//! microseconds from the caller's clock, ids are made by `domain::ids`. Where the engines must differ, the function
+//! says why.
+//!
+//! This crate decides nothing: no permission, no limit, no retry; it knows neither HTTP nor providers. Nobody holds a
+//! `Tx` while waiting for anything but the store.
+
+mod api_keys;
+mod engine;
+mod error;
+mod migrate;
+mod options;
+mod refresh_tokens;
+mod revocations;
+mod samples;
+mod sessions;
+mod signing_keys;
+mod text;
+mod users;
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::Clock;
+use engine::{Conn, Engine, Held, on};
+
+pub use api_keys::KeyFilter;
+pub use error::StoreError;
+pub use options::DatabaseOptions;
+pub use revocations::{Revocation, Revocations};
+pub use signing_keys::SigningKey;
+
+/// The result of everything here.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// How long [`Store::ping`] waits.
+const PING: Duration = Duration::from_secs(2);
+
+/// An open database. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    migrated: AtomicBool,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(options: &DatabaseOptions) -> Result<Self> {
+        let store = Self::connect_lazy(options)?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Prepares to open the database without touching it yet. Until [`Store::migrate`] has succeeded once, everything
+    /// answers [`StoreError::Unavailable`]; so a server can start before its PostgreSQL and call `migrate` again after
+    /// a pause while that answers [`StoreError::Unavailable`]. Other errors do not mend themselves.
+    pub fn connect_lazy(options: &DatabaseOptions) -> Result<Self> {
+        let engine = Engine::prepare(options)?;
+        Ok(Self(Arc::new(Inner { engine, migrated: AtomicBool::new(false) })))
+    }
+
+    /// Brings the schema up to date; one query when it is.
+    pub async fn migrate(&self) -> Result<()> {
+        migrate::run(&self.0.engine, Clock::System.now()).await?;
+        self.0.migrated.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes a connection to read with. Several statements see several states: read in a [`Tx`] what must agree.
+    pub async fn read(&self) -> Result<Reader> {
+        self.check_migrated()?;
+        Ok(Reader(self.0.engine.read().await?))
+    }
+
+    /// Begins a transaction. On SQLite there is one at a time, so it is kept short.
+    pub async fn write(&self) -> Result<Tx> {
+        self.check_migrated()?;
+        Ok(Tx(Reader(self.0.engine.write().await?)))
+    }
+
+    /// Whether the database answers, within two seconds: what readiness means.
+    pub async fn ping(&self) -> Result<()> {
+        let answer = async { self.read().await?.ping().await };
+        tokio::time::timeout(PING, answer).await.unwrap_or(Err(StoreError::Unavailable(None)))
+    }
+
+    /// What other processes on this database take back. Ends never; on SQLite it stays silent, since there the
+    /// processes that share a file cannot call each other.
+    pub async fn listen_revocations(&self) -> Result<Revocations> {
+        Revocations::listen(&self.0.engine).await
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.0.engine.close().await;
+    }
+
+    fn check_migrated(&self) -> Result<()> {
+        if self.0.migrated.load(Ordering::Acquire) { Ok(()) } else { Err(StoreError::Unavailable(None)) }
+    }
+}
+
+/// A connection that reads.
+pub struct Reader(Held);
+
+impl Reader {
+    fn conn(&mut self) -> Conn<'_> {
+        self.0.conn()
+    }
+
+    async fn ping(&mut self) -> Result<()> {
+        on!(self, c => sqlx::query("SELECT 1").execute(c).await.map(drop))?;
+        Ok(())
+    }
+}
+
+/// A transaction: reads, and writes that appear together at [`Tx::commit`] or never.
+pub struct Tx(Reader);
+
+impl Tx {
+    /// Makes what was written permanent and visible.
+    pub async fn commit(self) -> Result<()> {
+        self.0.0.commit().await
+    }
+}
+
+impl Deref for Tx {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Reader {
+        &mut self.0
+    }
+}

@@ -1,0 +1,49 @@
+//! The table `signing_keys`.
+
+use ::store::SigningKey;
+use serde_json::json;
+use testkit::on_both_databases;
+
+use crate::support::{HOUR, NOW, open};
+
+fn key(kid: &str) -> SigningKey {
+    // Members in this order: what a server published is what its peers read.
+    let public_jwk = json!({"kty": "EC", "kid": kid, "crv": "P-256", "x": "\u{e9}", "n": 1});
+    SigningKey { kid: kid.to_owned(), public_jwk }
+}
+
+on_both_databases! {
+    async fn the_latest_seen_comes_first_and_the_old_are_left_out(database: Database) {
+        let store = open(&database).await;
+        let mut tx = store.write().await.unwrap();
+        tx.publish_signing_key(&key("one"), NOW).await.unwrap();
+        tx.publish_signing_key(&key("two"), NOW + HOUR).await.unwrap();
+        tx.publish_signing_key(&key("three"), NOW + HOUR * 2).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(reader.signing_keys(NOW).await.unwrap(), [key("three"), key("two")]);
+        assert_eq!(reader.signing_keys(NOW + HOUR * 2).await.unwrap(), []);
+    }
+
+    async fn publishing_again_moves_the_time_and_makes_no_second_row(database: Database) {
+        let store = open(&database).await;
+        let mut tx = store.write().await.unwrap();
+        tx.publish_signing_key(&key("one"), NOW).await.unwrap();
+        tx.publish_signing_key(&key("one"), NOW + HOUR).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.read().await.unwrap().signing_keys(NOW).await.unwrap(), [key("one")]);
+        assert_eq!(database.number("SELECT COUNT(*) FROM signing_keys").await, 1);
+    }
+
+    async fn keys_nobody_signs_with_are_forgotten(database: Database) {
+        let store = open(&database).await;
+        let mut tx = store.write().await.unwrap();
+        tx.publish_signing_key(&key("old"), NOW).await.unwrap();
+        tx.publish_signing_key(&key("new"), NOW + HOUR).await.unwrap();
+        assert_eq!(tx.delete_signing_keys(NOW).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let left = store.read().await.unwrap().signing_keys(domain::Timestamp::from_micros(0)).await.unwrap();
+        assert_eq!(left, [key("new")]);
+    }
+}

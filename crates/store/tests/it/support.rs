@@ -1,0 +1,85 @@
+//! What several of these tests need.
+
+use std::time::Duration;
+
+use ::store::{DatabaseOptions, Store};
+use domain::{
+    Clock, Role, Secret, Timestamp,
+    api_key::ApiKey,
+    ids::{ApiKeyId, SessionId, UserId},
+    session::Session,
+    user::User,
+};
+use testkit::database::Database;
+
+/// When these tests take place.
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+pub(crate) fn options(database: &Database) -> DatabaseOptions {
+    DatabaseOptions { url: Some(Secret::new(&*database.url)), ..DatabaseOptions::default() }
+}
+
+/// The store on this database, migrated.
+pub(crate) async fn open(database: &Database) -> Store {
+    Store::open(&options(database)).await.unwrap()
+}
+
+/// A user that no other has anything in common with.
+pub(crate) fn a_user() -> User {
+    let id = UserId::new(&Clock::System);
+    User {
+        issuer: "https://jan.test".to_owned(),
+        subject: id.as_str().to_owned(),
+        username: format!("guest-{id}"),
+        email: Some("ada@example.org".to_owned()),
+        name: None,
+        roles: vec![Role::Guest, Role::User],
+        created_at: NOW,
+        id,
+    }
+}
+
+pub(crate) async fn insert_user(store: &Store) -> User {
+    let user = a_user();
+    let mut tx = store.write().await.unwrap();
+    tx.insert_user(&user).await.unwrap();
+    tx.commit().await.unwrap();
+    user
+}
+
+/// A session of `user` that lives for an hour.
+pub(crate) fn a_session(user: &User) -> Session {
+    Session { id: SessionId::new(&Clock::System), user_id: user.id.clone(), created_at: NOW, expires_at: NOW + HOUR }
+}
+
+/// The `n`th key of `user`: later in order than those before it, active for an hour.
+pub(crate) fn a_key(user: &User, n: u8) -> ApiKey {
+    let clock = Clock::fixed(NOW + Duration::from_secs(u64::from(n)));
+    ApiKey {
+        id: ApiKeyId::new(&clock),
+        user_id: user.id.clone(),
+        name: format!("key {n}"),
+        prefix: "sk_jan_".to_owned(),
+        suffix: format!("{n:04}"),
+        scopes: vec!["chat.write".to_owned()],
+        created_at: clock.now(),
+        expires_at: NOW + HOUR,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+/// A digest like no other: that of the key `id`.
+pub(crate) fn digest(key: &ApiKey) -> [u8; 32] {
+    let mut digest = [0; 32];
+    let id = key.id.as_str().as_bytes();
+    digest.copy_from_slice(&id[id.len() - 32..]);
+    digest
+}
+
+pub(crate) async fn insert_key(store: &Store, key: &ApiKey) {
+    let mut tx = store.write().await.unwrap();
+    tx.insert_api_key(key, &digest(key)).await.unwrap();
+    tx.commit().await.unwrap();
+}
