@@ -1,0 +1,177 @@
+//! From a credential to a caller.
+//!
+//! A credential is an access token or an API key. Both end in the database: a token at its session, a key at its row;
+//! so that what is taken back is taken back. What is malformed or not signed by a known key never gets that far.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use domain::{Error, Kind, Method, Principal, Result, Timestamp, api_key::Status, user::User};
+
+use crate::{
+    Identity, access_token, api_key, time,
+    verdicts::{self, Digest, Known},
+};
+
+/// The verdict on what a request offers.
+pub type Verdict = Result<Arc<Principal>>;
+
+/// What a request offers as proof of who is calling.
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// What stands in the bearer's place: an access token or an API key.
+    pub bearer: Option<&'a str>,
+    /// What stands in the key's place.
+    pub api_key: Option<&'a str>,
+}
+
+/// Why a credential is not good. Unknown, revoked and expired keys are one case, so that nobody learns more from trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Token,
+    ExpiredToken,
+    ApiKey,
+}
+
+impl Refusal {
+    #[cold]
+    fn to_error(self) -> Error {
+        let (code, message) = match self {
+            Self::Token => ("invalid_token", "The access token is not valid."),
+            Self::ExpiredToken => ("token_expired", "The access token has expired."),
+            Self::ApiKey => ("invalid_api_key", "The API key is not valid: it is unknown, revoked or expired."),
+        };
+        Error::new(Kind::Unauthenticated, code, message)
+    }
+}
+
+/// One credential, by its form.
+#[derive(Clone, Copy)]
+enum Credential<'a> {
+    Token(&'a str),
+    ApiKey(&'a str),
+}
+
+impl<'a> Credential<'a> {
+    /// What stands in the bearer's place; every `OpenAI` SDK sends API keys there.
+    fn bearer(text: &'a str) -> Result<Self, Refusal> {
+        if text.starts_with(api_key::MARK) {
+            return Self::api_key(text);
+        }
+        let well_formed = text.len() <= access_token::MAX_LENGTH && text.bytes().filter(|b| *b == b'.').count() == 2;
+        if well_formed { Ok(Self::Token(text)) } else { Err(Refusal::Token) }
+    }
+
+    fn api_key(text: &'a str) -> Result<Self, Refusal> {
+        if api_key::is_well_formed(text) { Ok(Self::ApiKey(text)) } else { Err(Refusal::ApiKey) }
+    }
+
+    fn text(self) -> &'a str {
+        match self {
+            Self::Token(text) | Self::ApiKey(text) => text,
+        }
+    }
+}
+
+impl Identity {
+    /// The verdict if it is at hand: microseconds, no waiting. `None` when [`Identity::verify`] has to look.
+    pub fn cached(&self, offered: Credentials<'_>) -> Option<Verdict> {
+        let now = self.0.clock.now();
+        let at_hand = |credential: Result<Credential<'_>, Refusal>| match credential {
+            Ok(credential) => self.0.verdicts.get(&verdicts::digest(credential.text()), now),
+            Err(refusal) => Some(Err(refusal)),
+        };
+        let to_verdict = |found: Result<Arc<Principal>, Refusal>| found.map_err(Refusal::to_error);
+        match (offered.bearer.map(Credential::bearer), offered.api_key.map(Credential::api_key)) {
+            (Some(one), None) | (None, Some(one)) => at_hand(one).map(to_verdict),
+            (Some(bearer), Some(key)) => Some(agree(to_verdict(at_hand(bearer)?), to_verdict(at_hand(key)?))),
+            (None, None) => Some(Err(missing())),
+        }
+    }
+
+    /// The verdict. 401 for what is not good, 503 when the database does not answer.
+    pub async fn verify(&self, offered: Credentials<'_>) -> Verdict {
+        match (offered.bearer.map(Credential::bearer), offered.api_key.map(Credential::api_key)) {
+            (Some(one), None) | (None, Some(one)) => self.prove(one).await,
+            (Some(bearer), Some(key)) => agree(self.prove(bearer).await, self.prove(key).await),
+            (None, None) => Err(missing()),
+        }
+    }
+
+    /// Reads the proof of one credential and remembers the verdict.
+    async fn prove(&self, credential: Result<Credential<'_>, Refusal>) -> Verdict {
+        let credential = credential.map_err(Refusal::to_error)?;
+        let digest = verdicts::digest(credential.text());
+        let seen = self.0.verdicts.revocations();
+        let now = self.0.clock.now();
+        let found = match credential {
+            Credential::Token(token) => self.prove_token(token, now).await?,
+            Credential::ApiKey(_) => self.prove_api_key(&digest, now).await?,
+        };
+        match found {
+            Ok(known) => {
+                let principal = Arc::clone(&known.principal);
+                self.0.verdicts.remember(digest, known, seen);
+                Ok(principal)
+            }
+            Err(refusal) => {
+                self.0.verdicts.refuse(digest, refusal, now);
+                Err(refusal.to_error())
+            }
+        }
+    }
+
+    async fn prove_token(&self, token: &str, now: Timestamp) -> Result<Result<Known, Refusal>> {
+        let Some(kid) = access_token::key_name(token) else { return Ok(Err(Refusal::Token)) };
+        let Some(keys) = self.0.keys.find(&kid, &self.0.store).await? else { return Ok(Err(Refusal::Token)) };
+        let claims = match access_token::verify(token, &kid, &keys, &self.0.issuer, now) {
+            Ok(claims) => claims,
+            Err(access_token::Fault::Invalid) => return Ok(Err(Refusal::Token)),
+            Err(access_token::Fault::Expired) => return Ok(Err(Refusal::ExpiredToken)),
+        };
+        let store = &self.0.store;
+        let session = async { store.read().await?.live_session_user(&claims.sub, &claims.sid, now).await };
+        let Some(user) = time::limited(session).await? else { return Ok(Err(Refusal::Token)) };
+        let expires_at = Timestamp::from_seconds(claims.exp);
+        Ok(Ok(known(user, Method::Jwt(Some(claims.sid)), vec![], now, expires_at)))
+    }
+
+    async fn prove_api_key(&self, digest: &Digest, now: Timestamp) -> Result<Result<Known, Refusal>> {
+        let store = &self.0.store;
+        let row = time::limited(async { store.read().await?.api_key_by_digest(digest).await }).await?;
+        let Some((key, user)) = row.filter(|(key, _)| key.status(now) == Status::Active) else {
+            return Ok(Err(Refusal::ApiKey));
+        };
+        self.0.last_used.note(&key, now);
+        Ok(Ok(known(user, Method::ApiKey(key.id), key.scopes, now, key.expires_at)))
+    }
+}
+
+fn known(user: User, method: Method, scopes: Vec<String>, proven_at: Timestamp, expires_at: Timestamp) -> Known {
+    let principal = Principal {
+        user_id: user.id,
+        subject: user.subject,
+        username: user.username,
+        email: user.email,
+        name: user.name,
+        roles: user.roles,
+        scopes,
+        method,
+    };
+    Known { principal: Arc::new(principal), proven_at, expires_at, renewing: AtomicBool::new(false) }
+}
+
+/// Two credentials at once must be the same user's; the bearer's is the one that counts then.
+fn agree(bearer: Verdict, api_key: Verdict) -> Verdict {
+    let (bearer, api_key) = (bearer?, api_key?);
+    if bearer.user_id == api_key.user_id {
+        return Ok(bearer);
+    }
+    let message = "The token and the API key are of different users.";
+    Err(Error::new(Kind::Unauthenticated, "conflicting_credentials", message))
+}
+
+#[cold]
+fn missing() -> Error {
+    let message = "Send an access token or an API key.";
+    Error::new(Kind::Unauthenticated, "missing_credentials", message)
+}

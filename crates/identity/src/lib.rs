@@ -1,0 +1,123 @@
+//! Who is calling: issues and verifies credentials.
+//!
+//! [`Identity`] knows two kinds of credentials. An access token is a text signed by this server (or another on the same
+//! database) that proves a sign-in; an API key is a long random text whose digest is in the database. [`Identity::cached`]
+//! answers for every request in microseconds, [`Identity::verify`] reads the proof; what is taken back stops working at
+//! once here and within two seconds on every other server.
+//!
+//! The use-cases are: come in as a guest; make, list and take back API keys; look oneself up; and the public keys for
+//! those who verify tokens themselves.
+//!
+//! The crate knows no HTTP: it neither sees headers nor names paths. It trusts no key that is not its own or in the
+//! database, and no role that is not in the user's row.
+
+mod access_token;
+mod api_key;
+mod background;
+mod credentials;
+mod error;
+mod guest_limit;
+mod guests;
+mod jwk;
+mod key_set;
+mod last_used;
+mod options;
+mod signing_key;
+mod time;
+mod verdicts;
+
+use std::{path::Path, sync::Arc};
+
+use domain::{Clock, Error, Kind, Principal, Result, user::User};
+use store::Store;
+
+pub use api_key::{MANAGE, NewKey};
+pub use credentials::{Credentials, Verdict};
+pub use error::OpenError;
+pub use guests::SignIn;
+pub use jwk::Jwk;
+pub use options::{Options, OptionsError};
+
+use crate::{
+    guest_limit::GuestLimit, key_set::KeySet, last_used::LastUsed, signing_key::SigningKey, verdicts::Verdicts,
+};
+
+/// The algorithm of our signatures.
+pub const ALGORITHM: &str = "RS256";
+
+/// Issues and verifies credentials. Clones share everything.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    issuer: String,
+    clock: Clock,
+    store: Store,
+    signing_key: SigningKey,
+    keys: KeySet,
+    verdicts: Verdicts,
+    last_used: LastUsed,
+    guest_limit: GuestLimit,
+}
+
+impl Identity {
+    /// Reads the signing key in `keys_dir`, or makes one; touches no database. `issuer` is this server's public address,
+    /// without a slash at its end: tokens name it, and those of another issuer are refused.
+    ///
+    /// # Errors
+    /// When the options cannot be followed or the key cannot be used.
+    pub fn open(
+        options: Options,
+        store: Store,
+        keys_dir: &Path,
+        issuer: String,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        options.check()?;
+        let signing_key = SigningKey::open(keys_dir)?;
+        let keys = KeySet::new(signing_key.public().clone(), options.access_token_life(), clock.clone());
+        let guest_limit = GuestLimit::new(options.guest_logins_per_hour);
+        Ok(Self(Arc::new(Inner {
+            options,
+            issuer,
+            clock,
+            store,
+            signing_key,
+            keys,
+            verdicts: Verdicts::new(),
+            last_used: LastUsed::new(),
+            guest_limit,
+        })))
+    }
+
+    /// What tokens name as their issuer.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// The clock that decides what has expired.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The public keys that verify the tokens of all servers on this database.
+    pub fn public_keys(&self) -> Vec<Jwk> {
+        self.0.keys.current().public().to_vec()
+    }
+
+    /// The caller's own row.
+    ///
+    /// # Errors
+    /// `invalid_token` for a user who is gone since the credential was verified.
+    pub async fn user(&self, caller: &Principal) -> Result<User> {
+        let user = time::limited(async { self.0.store.read().await?.user(&caller.user_id).await }).await?;
+        user.ok_or_else(|| Error::new(Kind::Unauthenticated, "invalid_token", "The user is gone."))
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("issuer", &self.0.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,18 @@
+//! Callers and their credentials, on both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails here fails a test; clippy sees tests only in functions marked as such"
+)]
+
+mod api_keys;
+mod guests;
+mod keys_of_peers;
+mod last_used;
+mod outages;
+mod revocation;
+mod signing_key;
+mod support;
+mod tokens;
