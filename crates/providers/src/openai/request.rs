@@ -1,0 +1,173 @@
+//! The body that the upstream gets: the caller's own, with only that changed which must be.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::{
+    Call,
+    scan::{Member, members},
+};
+
+/// The caller's body for the upstream. `streams` is how the answer is wanted; with `include_usage` a streamed answer is
+/// asked to tell its usage even if the caller did not ask.
+///
+/// A body that needs no change is shared, not copied.
+pub(super) fn body(call: &Call, streams: bool, include_usage: bool) -> Bytes {
+    let renames = *call.model != *call.request.model;
+    let flips = streams != call.request.streams();
+    let asks = streams && include_usage && !call.request.wants_usage();
+    if !renames && !flips && !asks {
+        return call.body.clone();
+    }
+    // The body was parsed before, so it is UTF-8.
+    let Ok(text) = std::str::from_utf8(&call.body) else { return call.body.clone() };
+    let mut edits = Edits::default();
+    let (mut has_stream, mut has_options) = (false, false);
+    let mut missing = usize::from(renames) + usize::from(flips) + usize::from(asks);
+    for member in members(text) {
+        if renames && member.is("model") {
+            edits.replace(member.at, json(&call.model));
+        } else if flips && member.is("stream") {
+            edits.replace(member.at, streams.to_string());
+            has_stream = true;
+        } else if asks && member.is("stream_options") {
+            edits.replace(member.at.clone(), with_usage(&member));
+            has_options = true;
+        } else {
+            continue;
+        }
+        missing -= 1;
+        if missing == 0 {
+            break;
+        }
+    }
+    let mut front = String::new();
+    if flips && !has_stream {
+        front.push_str(if streams { "\"stream\":true," } else { "\"stream\":false," });
+    }
+    if asks && !has_options {
+        front.push_str("\"stream_options\":{\"include_usage\":true},");
+    }
+    edits.apply(text, &front)
+}
+
+/// The caller's stream options, with the usage asked for.
+fn with_usage(options: &Member<'_>) -> String {
+    let mut text = String::from("{\"include_usage\":true");
+    for member in members(options.value).filter(|member| !member.is("include_usage")) {
+        text.push_str(",\"");
+        text.push_str(member.key);
+        text.push_str("\":");
+        text.push_str(member.value);
+    }
+    text.push('}');
+    text
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Replacements in a text, in the order of their places.
+#[derive(Default)]
+struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    fn replace(&mut self, at: Range<usize>, with: String) {
+        self.0.push((at, with));
+    }
+
+    /// The text with its replacements, and with `front` behind its opening brace. The object is not empty: it has a
+    /// model.
+    fn apply(&self, text: &str, front: &str) -> Bytes {
+        let added: usize = self.0.iter().map(|(_, with)| with.len()).sum();
+        let mut edited = Vec::with_capacity(text.len() + added + front.len());
+        let brace = text.find('{').map_or(0, |at| at + 1);
+        edited.extend_from_slice(&text.as_bytes()[..brace]);
+        edited.extend_from_slice(front.as_bytes());
+        let mut from = brace;
+        for (at, with) in &self.0 {
+            edited.extend_from_slice(&text.as_bytes()[from..at.start]);
+            edited.extend_from_slice(with.as_bytes());
+            from = at.end;
+        }
+        edited.extend_from_slice(&text.as_bytes()[from..]);
+        edited.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::{Clock, ids::ChatCompletionId};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Stamp;
+
+    fn call(text: &str, model: &str) -> Call {
+        Call {
+            request: Arc::new(wire::json::parse(text.as_bytes()).unwrap()),
+            body: Bytes::copy_from_slice(text.as_bytes()),
+            model: model.into(),
+            stamp: Stamp { id: ChatCompletionId::new(&Clock::System), created: 1, model: "public".into() },
+        }
+    }
+
+    fn sent(text: &str, model: &str, streams: bool) -> String {
+        String::from_utf8(body(&call(text, model), streams, true).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_not_touched() {
+        let text = r#"{"model":"m","messages":[{"role":"user","content":"hi"}], "x" : 1.0 }"#;
+        let call = call(text, "m");
+        let body = body(&call, false, true);
+        assert_eq!(body.as_ptr(), call.body.as_ptr());
+    }
+
+    #[test]
+    fn only_the_model_is_replaced() {
+        let text = r#" {"messages":[{"role":"user","content":"\"model\":\"m\""}], "x":{"model":"m"}, "model" : "m","seed":1.0e2}"#;
+        let text = text.replace("1.0e2", "12");
+        assert_eq!(
+            sent(&text, "vendor/\"big\"", false),
+            text.replace(r#""model" : "m""#, r#""model" : "vendor/\"big\"""#)
+        );
+        let text = r#"{"mod\u0065l":"m","messages":[{"role":"user","content":"hi"}]}"#;
+        assert_eq!(sent(text, "n", false), text.replace("\"m\"", "\"n\""));
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_its_usage() {
+        let base = r#""model":"m","messages":[{"role":"user","content":"hi"}],"stream":true"#;
+        for (options, expected) in [
+            ("", json!({"include_usage": true})),
+            (r#","stream_options":null"#, json!({"include_usage": true})),
+            (r#","stream_options":{}"#, json!({"include_usage": true})),
+            (r#","stream_options":{"include_usage":false,"x":[1]}"#, json!({"include_usage": true, "x": [1]})),
+            (r#","stream_options":{"x":[1],"include_usage":true}"#, json!({"include_usage": true, "x": [1]})),
+        ] {
+            for model in ["m", "n"] {
+                let sent: Value = serde_json::from_str(&sent(&format!("{{{base}{options}}}"), model, true)).unwrap();
+                assert_eq!(sent["stream_options"], expected, "{options}");
+                assert_eq!(sent["model"], model);
+                assert_eq!(sent["messages"][0]["content"], "hi");
+            }
+        }
+        let call = call(&format!("{{{base}}}"), "m");
+        assert_eq!(body(&call, true, false), call.body);
+    }
+
+    #[test]
+    fn the_way_of_answering_is_the_callees_to_say() {
+        let text = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+        let streamed: Value = serde_json::from_str(&sent(text, "n", true)).unwrap();
+        assert_eq!((&streamed["stream"], &streamed["model"]), (&json!(true), &json!("n")));
+        let text = r#"{"stream":true,"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+        let whole: Value = serde_json::from_str(&sent(text, "m", false)).unwrap();
+        assert_eq!(whole["stream"], false);
+    }
+}

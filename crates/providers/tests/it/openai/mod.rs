@@ -1,0 +1,4 @@
+mod failures;
+mod models;
+mod streamed;
+mod whole;
