@@ -1,0 +1,92 @@
+//! Credentials as they stand in a request's headers, and who verifies them.
+//!
+//! Verifying is the `identity` crate's; this module only finds the texts.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use domain::{Error, Kind, Principal};
+use http::{HeaderMap, HeaderName, header};
+
+/// The verdict on credentials.
+pub type Verdict = Result<Arc<Principal>, Error>;
+
+/// Verifies credentials.
+pub trait Authenticator: Send + Sync + 'static {
+    /// The verdict if it is at hand; `None` when it takes waiting. Called on every request, so it is fast.
+    fn cached(&self, credentials: Credentials<'_>) -> Option<Verdict>;
+
+    /// The verdict.
+    fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+}
+
+/// What a request offers as proof.
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The token of `Authorization: Bearer`: an access token or an API key.
+    pub bearer: Option<&'a str>,
+    /// The key of `X-API-Key` or `apikey`.
+    pub api_key: Option<&'a str>,
+}
+
+impl<'a> Credentials<'a> {
+    /// The credentials in `headers`.
+    ///
+    /// # Errors
+    /// `missing_credentials` when there are none, `invalid_token` for another scheme than `Bearer` or for a token that is
+    /// no printable ASCII, `conflicting_credentials` for a header that is there twice.
+    pub fn from_headers(headers: &'a HeaderMap) -> Result<Self, Error> {
+        let bearer = match single(headers, &header::AUTHORIZATION)? {
+            None => None,
+            Some(value) => Some(bearer(value)?),
+        };
+        let api_key = match single(headers, &HeaderName::from_static("x-api-key"))? {
+            None => single(headers, &HeaderName::from_static("apikey"))?,
+            key => key,
+        };
+        if bearer.is_none() && api_key.is_none() {
+            return Err(unauthenticated(
+                "missing_credentials",
+                "Send an access token or an API key as Authorization: Bearer, or an API key as X-API-Key.",
+            ));
+        }
+        Ok(Self { bearer, api_key })
+    }
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Error> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(unauthenticated("conflicting_credentials", "A credential header is there twice."));
+    }
+    let text = first.to_str().map_err(|_| unauthenticated("invalid_token", "The credential is no text."))?;
+    Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+}
+
+fn bearer(value: &str) -> Result<&str, Error> {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(token.trim()),
+        _ => Err(unauthenticated("invalid_token", "The Authorization header needs the form: Bearer <token>.")),
+    }
+}
+
+#[cold]
+fn unauthenticated(code: &'static str, message: &'static str) -> Error {
+    Error::new(Kind::Unauthenticated, code, message)
+}
+
+impl Authenticator for identity::Identity {
+    fn cached(&self, credentials: Credentials<'_>) -> Option<Verdict> {
+        Self::cached(self, credentials.into())
+    }
+
+    fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+        Box::pin(Self::verify(self, credentials.into()))
+    }
+}
+
+impl<'a> From<Credentials<'a>> for identity::Credentials<'a> {
+    fn from(Credentials { bearer, api_key }: Credentials<'a>) -> Self {
+        Self { bearer, api_key }
+    }
+}

@@ -1,0 +1,381 @@
+//! What every request passes, from the outside in. One service and no stack of layers: the order below is the order of
+//! things, and each request pays for one allocation and one future.
+//!
+//! 1. The request gets its id; identity headers from outside are dropped.
+//! 2. A panic further in becomes a 500, and a request that ends in whatever way is logged and counted.
+//! 3. The path gets its one spelling.
+//! 4. `OPTIONS` is answered; beyond the bound of requests in flight the answer is 503.
+//! 5. The router finds the route: unknown paths are 404 and known paths with another verb 405, for anybody, since the
+//!    routes are no secret.
+//! 6. The guard of each route (`guard.rs`) wants a caller unless the route is on the short open list, bounds the body
+//!    and the time until the answer begins.
+//! 7. On the way out: the error envelope, the headers every answer has, the count of bytes.
+
+use std::{
+    any::Any,
+    borrow::Cow,
+    convert::Infallible,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use domain::{Clock, Error, Kind};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body as _;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+use tracing::{Instrument, Span};
+
+use crate::{
+    ApiError, Authenticator, RequestId,
+    body::EdgeBody,
+    context::Context,
+    cors::{self, Cors},
+    error, path, request_id,
+    request_log::{self, Outcome},
+    service::Mount,
+};
+
+/// What an operator may choose about the edge.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeOptions {
+    /// Origins whose pages may read answers: exact origins, `loopback` for this machine's, or `*` for all.
+    pub allowed_origins: Vec<String>,
+    /// Requests served at a time; beyond them the answer is 503. Health checks are not counted.
+    pub max_in_flight: usize,
+    /// Seconds a body may take, besides a second for each 64 KiB of it; 30 when not set.
+    #[serde(deserialize_with = "seconds")]
+    #[schemars(with = "Option<u64>")]
+    pub body_grace: Option<Duration>,
+}
+
+impl Default for EdgeOptions {
+    fn default() -> Self {
+        Self { allowed_origins: vec![cors::LOOPBACK.to_owned()], max_in_flight: 4_096, body_grace: None }
+    }
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<u64>::deserialize(input)?.map(Duration::from_secs))
+}
+
+/// What all services of a process share at their edge.
+#[derive(Clone)]
+pub struct Edge {
+    shared: Arc<Shared>,
+    span: Option<MakeSpan>,
+}
+
+/// Makes a request's span from its verb and headers, such as one whose parent `traceparent` names.
+///
+/// The edge fills in the fields `otel.name`, `otel.status_code`, `http.route`, `http.response.status_code` and
+/// `request_id`, if the span declares them.
+pub type MakeSpan = fn(&Method, &HeaderMap) -> Span;
+
+struct Shared {
+    options: EdgeOptions,
+    cors: Cors,
+    authenticator: Arc<dyn Authenticator>,
+    clock: Clock,
+    in_flight: AtomicUsize,
+    draining: CancellationToken,
+    closing: CancellationToken,
+}
+
+impl Edge {
+    /// An edge. `draining` makes the services not ready; `closing` ends the streams that are left.
+    pub fn new(
+        options: EdgeOptions,
+        authenticator: Arc<dyn Authenticator>,
+        clock: Clock,
+        draining: CancellationToken,
+        closing: CancellationToken,
+    ) -> Self {
+        let cors = Cors::new(&options.allowed_origins);
+        let in_flight = AtomicUsize::new(0);
+        let shared = Shared { options, cors, authenticator, clock, in_flight, draining, closing };
+        Self { shared: Arc::new(shared), span: None }
+    }
+
+    /// An edge that puts a span around each request, from its head to the end of its answer. Without this no request
+    /// pays for one.
+    #[must_use]
+    pub fn with_span(self, make: MakeSpan) -> Self {
+        Self { span: Some(make), ..self }
+    }
+
+    /// Requests being served now, streams included.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn options(&self) -> &EdgeOptions {
+        &self.shared.options
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
+        &*self.shared.authenticator
+    }
+
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.shared.draining
+    }
+
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.shared.closing
+    }
+}
+
+/// A service with the edge around it: call it with a request, whoever accepted that.
+#[derive(Clone)]
+pub struct MountedService {
+    pub(crate) mount: Arc<Mount>,
+    pub(crate) router: axum::Router,
+}
+
+impl tower::Service<Request<Body>> for MountedService {
+    type Response = Response<EdgeBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.answer(request, None)
+    }
+}
+
+impl MountedService {
+    /// The service's name, such as `llm-api`.
+    pub fn name(&self) -> &'static str {
+        self.mount.name()
+    }
+
+    /// The service's document, as served at `/openapi.json`.
+    pub fn openapi(&self) -> &utoipa::openapi::OpenApi {
+        self.mount.openapi()
+    }
+
+    /// Serves a request. With a `refusal` no route is asked: the answer is that error, with everything about it that
+    /// answers of the service have. The gateway refuses so what it has no service for.
+    pub fn answer(
+        &self,
+        request: Request<Body>,
+        refusal: Option<Error>,
+    ) -> <Self as tower::Service<Request<Body>>>::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.serve(request, refusal).await) })
+    }
+
+    async fn serve(mut self, mut request: Request<Body>, refusal: Option<Error>) -> Response<EdgeBody> {
+        let edge = self.mount.edge.clone();
+        let id = RequestId::from_headers(request.headers(), &edge.shared.clock);
+        discard_identity(request.headers_mut());
+        let origin = edge.shared.cors.grant(request.headers());
+        let from_page = request.headers().contains_key(header::ORIGIN);
+        let context = Arc::new(Context::new(id, request.method().clone(), Arc::clone(&self.mount)));
+        let span = edge.span.map_or_else(Span::none, |make| make(request.method(), request.headers()));
+        let mut record = Record::new(Arc::clone(&context), span.clone());
+
+        let admitted = admit(&edge, &mut request, &mut record);
+        let mut response = match admitted.and_then(|answer| refused(answer, refusal)) {
+            Ok(Some(answer)) => answer,
+            Err(error) => ApiError::from(error).into_response(),
+            Ok(None) => {
+                request.extensions_mut().insert(Arc::clone(&context));
+                match AssertUnwindSafe(self.router.call(request).instrument(span)).catch_unwind().await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(never)) => match never {},
+                    Err(panic) => ApiError::from(panicked(&*panic)).into_response(),
+                }
+            }
+        };
+
+        if let Some(ApiError(error)) = response.extensions_mut().remove::<ApiError>() {
+            error::render(&mut response, &error, &context.request_id);
+        }
+        dress(response.headers_mut(), &context, origin, from_page);
+        record.head(&response);
+        let is_stream = crate::sse::is_stream(response.headers());
+        response.map(|body| EdgeBody::new(body, record, is_stream))
+    }
+}
+
+/// Whether a request goes on to the router (`None`), is answered here, or is refused.
+fn admit(edge: &Edge, request: &mut Request<Body>, record: &mut Record) -> Result<Option<Response>, Error> {
+    path::check_length(request.uri())?;
+    if let Cow::Owned(normal) = path::normalize(request.uri().path())? {
+        path::respell(request, &normal)?;
+    }
+    if request.method() == Method::OPTIONS {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        Cors::allow(response.headers_mut());
+        return Ok(Some(response));
+    }
+    if !crate::health::is_probe(request.uri().path()) {
+        record.enter(edge)?;
+    }
+    Ok(None)
+}
+
+/// The refusal, unless the request was answered before it came to that.
+fn refused(answer: Option<Response>, refusal: Option<Error>) -> Result<Option<Response>, Error> {
+    match (answer, refusal) {
+        (None, Some(error)) => Err(error),
+        (answer, _) => Ok(answer),
+    }
+}
+
+/// Drops the headers by which services elsewhere name a caller (contract 0.4.7): here only credentials do.
+fn discard_identity(headers: &mut HeaderMap) {
+    const NAMES: [&str; 7] = [
+        "x-principal-id",
+        "x-auth-method",
+        "x-scopes",
+        "x-gateway-auth",
+        "x-consumer-id",
+        "x-consumer-username",
+        "x-credential-identifier",
+    ];
+    let names_a_caller = |name: &HeaderName| name.as_str().starts_with("x-user-") || NAMES.contains(&name.as_str());
+    if headers.keys().any(names_a_caller) {
+        let found: Vec<HeaderName> = headers.keys().filter(|name| names_a_caller(name)).cloned().collect();
+        for name in found {
+            headers.remove(name);
+        }
+    }
+}
+
+/// The headers that every answer has.
+fn dress(headers: &mut HeaderMap, context: &Context, origin: Option<HeaderValue>, from_page: bool) {
+    const AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
+    headers.insert(request_id::HEADER, context.request_id.to_header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(caller) = context.caller() {
+        // How the caller was known, never who it is: identity stays out of answers (`security.md` H6).
+        headers.insert(AUTH_METHOD, HeaderValue::from_static(caller.method.as_str()));
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+    if from_page {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Some(origin) = origin {
+        Cors::expose(headers, origin);
+    } else {
+        headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
+        headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
+        headers.remove(header::ACCESS_CONTROL_MAX_AGE);
+    }
+}
+
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::internal(format!("a handler panicked: {text}"))
+}
+
+/// A request's account, closed when the answer's body is dropped: by its end, or because the client left.
+pub(crate) struct Record {
+    context: Arc<Context>,
+    /// The answer's status; none when the client left before there was one.
+    status: Option<StatusCode>,
+    head: Duration,
+    bytes: u64,
+    complete: bool,
+    counted: Option<Edge>,
+    span: Span,
+}
+
+/// Shown as the status of a request whose client left before the answer began, as nginx does.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Record {
+    fn new(context: Arc<Context>, span: Span) -> Self {
+        Self { context, status: None, head: Duration::ZERO, bytes: 0, complete: false, counted: None, span }
+    }
+
+    /// Takes a place among the requests in flight.
+    fn enter(&mut self, edge: &Edge) -> Result<(), Error> {
+        let others = edge.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.counted = Some(edge.clone());
+        if others < edge.shared.options.max_in_flight {
+            return Ok(());
+        }
+        let pause = Some(Duration::from_secs(1));
+        Err(Error::new(Kind::Unavailable(pause), "service_unavailable", "The server has too much to do right now."))
+    }
+
+    fn head(&mut self, response: &Response) {
+        self.status = Some(response.status());
+        self.head = self.context.started.elapsed();
+        // An answer without a body is whole as soon as it has a head; nobody asks for its end.
+        self.complete = response.body().is_end_stream() || self.context.method == Method::HEAD;
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    pub(crate) fn complete(&mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if let Some(edge) = &self.counted {
+            edge.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        let total = self.context.started.elapsed();
+        let outcome = Outcome {
+            status: self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
+            bytes: self.bytes,
+            head: if self.status.is_some() { self.head } else { total },
+            total,
+            complete: self.complete,
+        };
+        self.context.service.metrics.observe(&self.context, &outcome);
+        request_log::write(&self.context, &outcome);
+        if !self.span.is_none() {
+            finish_span(&self.span, &self.context, &outcome);
+        }
+    }
+}
+
+fn finish_span(span: &Span, context: &Context, outcome: &Outcome) {
+    span.record("otel.name", format!("{} {}", context.method, context.route()));
+    span.record("http.route", context.route());
+    span.record("http.response.status_code", outcome.status);
+    span.record("request_id", context.request_id.as_str());
+    if outcome.status >= 500 {
+        span.record("otel.status_code", "ERROR");
+    }
+}

@@ -1,0 +1,170 @@
+//! What a handler takes from a request, with refusals that speak the envelope and name the field.
+
+use std::error::Error as _;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use domain::{Error, Kind, page::PageRequest};
+use http::{HeaderMap, header, request::Parts};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{ApiError, body::Refusal};
+
+/// A JSON body in, or a JSON answer out.
+///
+/// Refused: another content type (415), what is no JSON (400 `invalid_json`), and JSON of another shape (400 with the
+/// field's path).
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_is_json(request.headers())?;
+        let body = read(request.into_body()).await?;
+        Ok(Self(wire::json::parse(&body)?))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => ApiError::from(Error::internal(error)).into_response(),
+        }
+    }
+}
+
+/// A JSON body, read and as it came: for handlers that pass on what they do not know. Refuses what [`Json`] refuses.
+#[derive(Clone, Debug)]
+pub struct ReadJson<T>(pub T, pub Bytes);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ReadJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_is_json(request.headers())?;
+        let body = read(request.into_body()).await?;
+        Ok(Self(wire::json::parse(&body)?, body))
+    }
+}
+
+/// A body as it came, whatever its type; bounded by the route's limit.
+#[derive(Clone, Debug)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(read(request.into_body()).await?))
+    }
+}
+
+/// Reads a body to its end; one that came in one piece is not copied.
+async fn read(body: Body) -> Result<Bytes, Error> {
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) => {
+            let mut cause = error.source();
+            while let Some(next) = cause {
+                if let Some(refusal) = next.downcast_ref::<Refusal>() {
+                    return Err(refusal.to_error());
+                }
+                cause = next.source();
+            }
+            Err(Error::invalid("invalid_request", "The body broke off.").source(error))
+        }
+    }
+}
+
+fn check_is_json(headers: &HeaderMap) -> Result<(), Error> {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    let is_json = essence.is_some_and(|essence| {
+        essence.eq_ignore_ascii_case("application/json")
+            || essence.len() > 5
+                && essence.is_char_boundary(essence.len() - 5)
+                && essence[essence.len() - 5..].eq_ignore_ascii_case("+json")
+    });
+    if is_json {
+        return Ok(());
+    }
+    let message = "The body needs to be JSON, with Content-Type: application/json.";
+    Err(Error::new(Kind::UnsupportedMediaType, "unsupported_media_type", message))
+}
+
+/// The query string.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(query_error(&rejection.body_text()).into()),
+        }
+    }
+}
+
+/// Which page of a list is asked for: `limit`, `after` (or `cursor`), `order`.
+#[derive(Clone, Debug)]
+pub struct PageQuery(pub PageRequest);
+
+#[derive(Deserialize)]
+struct PageParameters {
+    limit: Option<String>,
+    after: Option<String>,
+    cursor: Option<String>,
+    order: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(query) = Query::<PageParameters>::from_request_parts(parts, state).await?;
+        let after = query.after.or(query.cursor).filter(|id| !id.is_empty());
+        Ok(Self(PageRequest::parse(query.limit.as_deref(), after, query.order.as_deref())?))
+    }
+}
+
+/// The parts of the path that the route's template names.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(path)) => Ok(Self(path)),
+            // What the path's parts do not fit is not there.
+            Err(rejection) if rejection.status().is_client_error() => Err(crate::service::route_not_found().into()),
+            Err(rejection) => Err(Error::internal(rejection.body_text()).into()),
+        }
+    }
+}
+
+/// The framework's text, `Failed to …: limit: invalid digit`, as an error that names the field.
+fn query_error(text: &str) -> Error {
+    let detail = text.split_once(": ").map_or(text, |(_, detail)| detail);
+    let missing = detail.split_once("missing field `").and_then(|(_, rest)| rest.split('`').next());
+    if let Some(field) = missing {
+        return Error::invalid("missing_parameter", format!("{field} is required.")).param(field);
+    }
+    match detail.split_once(": ") {
+        Some((field, problem)) => Error::invalid_parameter(field, format!("{field}: {problem}.")),
+        None => Error::invalid("invalid_parameter", format!("The query string does not fit: {detail}.")),
+    }
+}
