@@ -1,0 +1,29 @@
+//! `DELETE /auth/api-keys/{id}`: take a key back (E10).
+
+use axum::extract::State;
+use http::StatusCode;
+use http_kit::{Caller, Path, Result};
+use identity::Identity;
+
+/// Revoke one of my API keys.
+///
+/// It stops working at once. An API key may do this only with the scope `keys:manage`.
+#[utoipa::path(
+    delete, path = "/auth/api-keys/{id}", tag = "auth", operation_id = "revokeApiKey",
+    params(("id" = String, Path, description = "The key's id.")),
+    responses(
+        (status = 204, description = "It is revoked."),
+        (status = 403, description = "The API key may not manage keys (`insufficient_scope`).",
+            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such key of the caller's, or it was revoked before \
+            (`api_key_not_found`).", body = http_kit::error::ErrorEnvelope),
+    )
+)]
+pub(crate) async fn revoke(
+    caller: Caller,
+    State(identity): State<Identity>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    identity.revoke_key(&caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,3 @@
+//! The sample: one stored sentence.
+
+pub(crate) mod get;
