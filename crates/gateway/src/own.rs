@@ -1,0 +1,33 @@
+//! What the gateway answers itself: who it is, and refusals.
+
+use http::Method;
+use http_kit::{Json, Service};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+const OPEN: &[(Method, &str)] = &[(Method::GET, "/")];
+
+pub(crate) fn service() -> Service {
+    Service::new("gateway", "jan_gateway", OpenApiRouter::new().routes(routes!(get)))
+        .about("One door to every service.")
+        .open(OPEN)
+}
+
+/// What the gateway says about itself.
+#[derive(Serialize, ToSchema)]
+struct Root {
+    #[schema(example = "gateway")]
+    service: &'static str,
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Names the gateway.
+#[utoipa::path(
+    get, path = "/", tag = "health", operation_id = "getRoot",
+    responses((status = 200, description = "The gateway.", body = Root))
+)]
+async fn get() -> Json<Root> {
+    Json(Root { service: "gateway", status: "ok" })
+}
