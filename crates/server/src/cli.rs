@@ -1,0 +1,279 @@
+//! The command line.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::{
+    config::{self, Flag, Sources},
+    services::ServiceName,
+};
+
+/// What the process answers to its caller.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 done, or stopped when asked to; 1 something failed, and the last line says what; 2 the command line or the
+configuration is wrong.";
+
+/// A self-hosted AI platform: one binary, an OpenAI-compatible API, a model inside.
+#[derive(Debug, Parser)]
+#[command(name = "jan-server", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the server.
+    Serve(Box<Serve>),
+    /// Prints shell lines that point OpenAI's SDKs at the running server: `eval "$(jan-server env)"`.
+    Env(Env),
+    /// Manages the files of models that run in this process.
+    #[command(subcommand)]
+    Model(Model),
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Makes API keys without signing in, for who has the data.
+    #[command(subcommand)]
+    Key(Key),
+    /// Brings the database to this version's schema, and ends.
+    Migrate(Common),
+    /// Asks a running server whether it lives: for the probes of containers.
+    Healthcheck(Healthcheck),
+    /// Prints an OpenAPI document, or all of them in one object by name.
+    Openapi {
+        /// The service.
+        service: Option<ServiceName>,
+    },
+    /// Prints the version.
+    Version,
+    /// Prints what is generated into the repository.
+    #[command(hide = true)]
+    Docs {
+        /// What to print.
+        page: Page,
+    },
+}
+
+/// What can be generated.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Page {
+    /// `docs/reference/config.md`
+    Config,
+    /// `docs/reference/cli.md`
+    Cli,
+    /// `config/default.toml`
+    DefaultConfig,
+    /// `config/schema.json`
+    ConfigSchema,
+}
+
+/// Where the configuration and the data are.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Common {
+    /// The directory with the data; `data` unless configured otherwise.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The configuration file; else `jan.toml` in the data directory or here, if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database's address, such as `postgres://user:password@host/name`.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+/// How to serve.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub common: Common,
+    /// The address to listen on; 127.0.0.1 unless configured otherwise. 0.0.0.0 lets other machines in.
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<IpAddr>,
+    /// Only these services, with commas between them.
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    only: Vec<ServiceName>,
+    /// The LLM API's port [default: 8080]. 0 takes a free one, here and below.
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    llm_api_port: Option<u16>,
+    /// The Response API's port [default: 8082].
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    response_api_port: Option<u16>,
+    /// The Media API's port [default: 8285].
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    media_api_port: Option<u16>,
+    /// The port of MCP Tools [default: 8091].
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    mcp_tools_port: Option<u16>,
+    /// The Template API's port [default: 8185].
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    template_api_port: Option<u16>,
+    /// The gateway's port [default: 8000].
+    #[arg(long, value_name = "PORT", help_heading = "Ports")]
+    gateway_port: Option<u16>,
+    /// An OpenAI-compatible server whose models are served, too. May be repeated. Other users of the machine can read a
+    /// command line: a key is better kept in the file.
+    #[arg(long, value_name = "URL[,KEY]", help_heading = "Models")]
+    upstream: Vec<String>,
+    /// A GGUF file to run in this process.
+    #[arg(long, value_name = "FILE", help_heading = "Models")]
+    model_file: Option<PathBuf>,
+    /// Fetches no model files.
+    #[arg(long, help_heading = "Models")]
+    offline: bool,
+    /// Runs no model in this process.
+    #[arg(long, help_heading = "Models")]
+    no_embedded_model: bool,
+    /// Serves the models scripted/…, which answer by rule: for tests and demonstrations.
+    #[arg(long, help_heading = "Models")]
+    scripted: bool,
+    /// The address under which clients reach the server.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// The least level that is logged: off, error, warn, info, debug, trace; or by part, as in `info,request=off`.
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// The form of the log: auto, console or json.
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<String>,
+    /// How long requests may go on after the stop was asked for, in seconds.
+    #[arg(long, value_name = "SECONDS")]
+    drain_timeout: Option<u64>,
+}
+
+/// Managing model files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Fetches a model: one of the catalogue, or hf:OWNER/REPO/FILE.
+    Pull {
+        /// Which; the default model when not named.
+        name: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Lists the catalogue and what is here of it.
+    #[command(alias = "ls")]
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Removes a model's file.
+    #[command(alias = "remove")]
+    Rm {
+        /// Which.
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Looking at the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Says whether the configuration is right, else what is wrong and where it stands.
+    Check(Common),
+    /// Prints what is in effect and where it comes from, with secrets masked.
+    Show(Common),
+    /// Prints the file's JSON schema, for editors.
+    Schema,
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Makes a key, for a new user of its own, and prints it: it is not shown again.
+    Create {
+        /// What the key is called in lists.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Which server to ask for a key.
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub common: Common,
+    /// The server's address; else the one that runs on the data directory.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// Which server to ask whether it lives.
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    #[command(flatten)]
+    pub common: Common,
+    /// The server's address; else the one that runs on the data directory.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Asks whether it can serve, which depends on the database, too.
+    #[arg(long)]
+    pub ready: bool,
+}
+
+impl Common {
+    /// The configuration's sources, with these flags and `more`.
+    pub(crate) fn sources(&self, more: Vec<Flag>) -> Sources {
+        let mut flags = more;
+        let mut set = |name, path, value: Option<Value>| {
+            flags.extend(value.map(|value| Flag { name, path, value }));
+        };
+        set("--data", "server.data_dir", self.data.as_ref().map(|path| json!(path)));
+        set("--database-url", "database.url", self.database_url.as_ref().map(|url| json!(url)));
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Sources { file: self.config.clone(), environment, flags }
+    }
+}
+
+impl Serve {
+    /// The configuration's sources, with all flags.
+    pub(crate) fn sources(&self) -> Sources {
+        let mut flags = Vec::new();
+        let mut set = |name, path, value: Option<Value>| {
+            flags.extend(value.map(|value| Flag { name, path, value }));
+        };
+        set("--bind", "server.bind", self.bind.map(|address| json!(address)));
+        let only: Vec<&str> = self.only.iter().map(|service| service.name()).collect();
+        set("--only", "server.services", (!only.is_empty()).then(|| json!(only)));
+        set("--llm-api-port", "ports.llm_api", self.llm_api_port.map(Value::from));
+        set("--response-api-port", "ports.response_api", self.response_api_port.map(Value::from));
+        set("--media-api-port", "ports.media_api", self.media_api_port.map(Value::from));
+        set("--mcp-tools-port", "ports.mcp_tools", self.mcp_tools_port.map(Value::from));
+        set("--template-api-port", "ports.template_api", self.template_api_port.map(Value::from));
+        set("--gateway-port", "ports.gateway", self.gateway_port.map(Value::from));
+        set("--public-url", "server.public_url", self.public_url.as_ref().map(|url| json!(url)));
+        set("--log", "log.level", self.log.as_ref().map(|level| json!(level)));
+        set("--log-format", "log.format", self.log_format.as_ref().map(|format| json!(format)));
+        set("--drain-timeout", "listener.drain_timeout", self.drain_timeout.map(Value::from));
+        set("--scripted", "models.scripted", self.scripted.then_some(Value::Bool(true)));
+        if cfg!(feature = "embedded") {
+            set("--model-file", "embedded.model_file", self.model_file.as_ref().map(|file| json!(file)));
+            set("--offline", "embedded.offline", self.offline.then_some(Value::Bool(true)));
+            set("--no-embedded-model", "embedded.enabled", self.no_embedded_model.then_some(Value::Bool(false)));
+        }
+        for upstream in &self.upstream {
+            set("--upstream", "upstreams", Some(config::upstream(upstream)));
+        }
+        self.common.sources(flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,33 @@
+//! What the command line can do: one file for each command.
+
+pub(crate) mod config;
+pub(crate) mod docs;
+pub(crate) mod env;
+pub(crate) mod healthcheck;
+pub(crate) mod key;
+pub(crate) mod migrate;
+pub(crate) mod model;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+
+use std::io::Write;
+
+/// Writes a command's result. Who reads it may have heard enough: a closed pipe is no error.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// Writes a line for the person in front of it.
+pub(crate) fn say(text: &str) {
+    // Standard error that is closed has no reader.
+    _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A runtime for a command that asks the network or the database.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,189 @@
+//! `jan-server serve`.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use gateway::Gateway;
+use http_kit::{Listener, MountedService};
+use store::{Store, StoreError};
+use tokio::sync::oneshot;
+
+use crate::{
+    cli::Serve,
+    commands::say,
+    config::{self, Config, Settings},
+    data::DataDir,
+    hint,
+    lifecycle::{Lifecycle, Signals},
+    parts::Parts,
+    progress::Reporter,
+    services::ServiceName,
+    telemetry::Telemetry,
+};
+
+/// The pauses while the database is away.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(command: &Serve) -> anyhow::Result<()> {
+    let settings = config::load(command.sources())?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if settings.config.server.worker_threads > 0 {
+        runtime.worker_threads(settings.config.server.worker_threads);
+    }
+    let runtime = runtime.enable_all().thread_name("server").build().context("cannot start the runtime")?;
+    let served = runtime.block_on(start(settings));
+    // Whatever blocks still has had its time.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    served
+}
+
+async fn start(settings: Settings) -> anyhow::Result<()> {
+    let config = &settings.config;
+    let signals = Signals::listen()?;
+    let data = DataDir::take(&config.server.data_dir)?;
+    let client = outbound::Client::new(&config.outbound)?;
+    let telemetry = Telemetry::start(&config.log, &config.telemetry, &client)?;
+    match &settings.file {
+        Some(path) => tracing::info!(file = %path.display(), "Configuration read from {}", path.display()),
+        None => tracing::info!("No configuration file: defaults, environment and flags"),
+    }
+    let served = serve(config, &data, &client, &telemetry, signals).await;
+    data.forget_ports();
+    if served.is_ok() {
+        tracing::info!("Stopped");
+    }
+    // The last traces are sent by the runtime, so the wait for them is not on it.
+    _ = tokio::task::spawn_blocking(move || telemetry.close()).await;
+    served
+}
+
+async fn serve(
+    config: &Config,
+    data: &DataDir,
+    client: &outbound::Client,
+    telemetry: &Telemetry,
+    signals: Signals,
+) -> anyhow::Result<()> {
+    let life = Lifecycle::default();
+    let listeners = bind(config).await?;
+    let parts = Parts::build(config, client, &life, telemetry.traces.is_some())?;
+    let (fail, failed) = oneshot::channel();
+    if is_elsewhere(config) {
+        // It may not be there yet: the server starts before it, alive and not ready.
+        life.tasks.spawn(keep_migrating(parts.store.clone(), life.clone(), fail));
+        parts.first_look().await;
+    } else {
+        let (migrated, ()) = tokio::join!(parts.store.migrate(), parts.first_look());
+        migrated?;
+        drop(fail);
+    }
+    parts.start(&life, Reporter::new(telemetry.show_progress()));
+
+    let mut ports = Vec::new();
+    for (service, listener) in &listeners {
+        ports.push((*service, listener.local_addr()?.port()));
+    }
+    open(listeners, &parts, config, &life);
+    data.write_ports(&ports)?;
+    for (service, port) in &ports {
+        tracing::info!(service = service.name(), port, "Listening");
+    }
+    if telemetry.for_people {
+        telemetry.flush();
+        say(&hint::text(config, &ports, parts.example_model().as_deref()));
+    }
+    let drain = Duration::from_secs(config.listener.drain_timeout);
+    life.run(signals, failed, drain).await?;
+    parts.store.close().await;
+    Ok(())
+}
+
+/// Binds every socket before any is served: either all services come up or none does.
+async fn bind(config: &Config) -> anyhow::Result<Vec<(ServiceName, Listener)>> {
+    let mut listeners = Vec::new();
+    for service in ServiceName::selected(&config.server.services) {
+        let address = SocketAddr::new(config.server.bind, config.ports.of(service));
+        let listener = Listener::bind(address, config.listener)
+            .await
+            .map_err(|error| anyhow::Error::msg(cannot_bind(service, address, &error)))?;
+        listeners.push((service, listener));
+    }
+    Ok(listeners)
+}
+
+/// What, why, and what mends it, in a line.
+fn cannot_bind(service: ServiceName, address: SocketAddr, error: &io::Error) -> String {
+    let (why, mend) = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ("another program listens there".to_owned(), format!("choose another port with `{} PORT`", service.port_flag()))
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ("this machine has no such address".to_owned(), "choose one with `--bind ADDRESS`".to_owned())
+        }
+        io::ErrorKind::PermissionDenied => (
+            "this user may not".to_owned(),
+            format!("choose a port from 1024 on with `{} PORT`", service.port_flag()),
+        ),
+        _ => (error.to_string(), format!("choose another port with `{} PORT`", service.port_flag())),
+    };
+    format!("cannot listen on {address} for {service}: {why}; {mend}, or port 0 for a free one")
+}
+
+/// Mounts the services and serves them on their sockets.
+fn open(listeners: Vec<(ServiceName, Listener)>, parts: &Parts, config: &Config, life: &Lifecycle) {
+    let built: Vec<MountedService> =
+        ServiceName::built(&config.server.services).into_iter().filter_map(|name| parts.mount(name)).collect();
+    for (name, listener) in listeners {
+        let (tasks, draining, closing) = (life.tasks.clone(), life.draining.clone(), life.closing.clone());
+        match built.iter().find(|service| service.name() == name.name()) {
+            Some(service) => {
+                life.tasks.spawn(listener.serve(service.clone(), tasks, draining, closing));
+            }
+            None => {
+                let gateway = Gateway::new(&parts.edge, built.iter().cloned());
+                life.tasks.spawn(listener.serve(gateway, tasks, draining, closing));
+            }
+        }
+    }
+}
+
+/// Whether the database is another program, which may come later than this one.
+fn is_elsewhere(config: &Config) -> bool {
+    config.database.url.as_ref().is_some_and(|url| url.expose().starts_with("postgres"))
+}
+
+/// Brings the database up to date as soon as it is there. What does not mend itself ends the server.
+async fn keep_migrating(store: Store, life: Lifecycle, fail: oneshot::Sender<anyhow::Error>) {
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let done = tokio::select! {
+            () = life.draining.cancelled() => return,
+            done = store.migrate() => done,
+        };
+        match done {
+            Ok(()) => {
+                tracing::info!(after_ms = started.elapsed().as_millis() as u64, "The database is ready");
+                return;
+            }
+            Err(error @ StoreError::Unavailable(_)) => {
+                let cause = domain::Error::from(error).causes();
+                tracing::warn!(cause, "The database does not answer; trying again in {pause:?}");
+            }
+            Err(error) => {
+                // Nobody waits for it when the server is stopping anyway.
+                _ = fail.send(error.into());
+                return;
+            }
+        }
+        tokio::select! {
+            () = life.draining.cancelled() => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Builds each part once and hands each service its state: the only file that sees everything.
+
+use std::{sync::Arc, time::Duration};
+
+use app::{chat::Chat, models::Models};
+use domain::Clock;
+use http_kit::{Edge, MountedService, Service};
+use identity::Identity;
+use outbound::Client;
+use providers::{ChatProvider, OpenAi, Scripted};
+use store::Store;
+
+use crate::{config::Config, data, lifecycle::Lifecycle, progress::Reporter, services::ServiceName, telemetry::{self, Telemetry}};
+
+/// The longest wait of a start for the upstreams' lists of models.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// What the services share.
+pub(crate) struct Parts {
+    config: Config,
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+    pub(crate) edge: Edge,
+    models: Models,
+    chat: Chat,
+    #[cfg(feature = "embedded")]
+    embedded: Option<app::embedded::Embedded>,
+}
+
+impl Parts {
+    /// Builds the parts. None of them waits for the network or the database here.
+    pub(crate) fn build(
+        config: &Config,
+        client: &Client,
+        life: &Lifecycle,
+        traced: bool,
+    ) -> anyhow::Result<Self> {
+        let clock = Clock::System;
+        let store = Store::connect_lazy(&config.database)?;
+        let identity = identity(config, &store, &clock)?;
+        let verifier = Arc::new(identity.clone());
+        let (draining, closing) = (life.draining.clone(), life.closing.clone());
+        let mut edge = Edge::new(config.edge.clone(), verifier, clock.clone(), draining, closing);
+        if traced {
+            edge = edge.with_span(telemetry::request_span);
+        }
+        #[cfg(feature = "embedded")]
+        let embedded = embedded(config, client, &clock, life)?;
+        let mut providers: Vec<Arc<dyn ChatProvider>> = Vec::new();
+        #[cfg(feature = "embedded")]
+        providers.extend(embedded.clone().map(|embedded| Arc::new(embedded) as Arc<dyn ChatProvider>));
+        for upstream in &config.upstreams {
+            providers.push(Arc::new(OpenAi::new(upstream, client.clone())?));
+        }
+        if config.models.scripted {
+            providers.push(Arc::new(Scripted));
+        }
+        let models = Models::new(providers, clock.clone());
+        let chat = Chat::new(models.clone(), clock);
+        Ok(Self {
+            config: config.clone(),
+            store,
+            identity,
+            edge,
+            models,
+            chat,
+            #[cfg(feature = "embedded")]
+            embedded,
+        })
+    }
+
+    /// Asks the upstreams for their models, for a moment: those that are near are known when the first request comes,
+    /// and those that are far or dead hold nobody up.
+    pub(crate) async fn first_look(&self) {
+        self.models.refresh(FIRST_LOOK).await;
+    }
+
+    /// Begins the work beside requests.
+    pub(crate) fn start(&self, life: &Lifecycle, reporter: Reporter) {
+        let identity = self.identity.clone();
+        let stop = life.draining.clone();
+        life.tasks.spawn(async move { identity.run(stop).await });
+        let (models, stop) = (self.models.clone(), life.draining.clone());
+        life.tasks.spawn(async move { models.run(stop).await });
+        #[cfg(feature = "embedded")]
+        if let Some(embedded) = self.embedded.clone() {
+            let stop = life.draining.clone();
+            life.tasks.spawn(async move {
+                embedded.run(stop, |id, at| reporter.report(id, at.bytes, at.total)).await;
+                reporter.end();
+            });
+        }
+    }
+
+    /// A model to show in examples.
+    pub(crate) fn example_model(&self) -> Option<String> {
+        #[cfg(feature = "embedded")]
+        if let Some(embedded) = &self.embedded {
+            return embedded.status().into_iter().next().map(|model| model.id);
+        }
+        None
+    }
+
+    /// A service, mounted; none for the gateway, which is made of the others.
+    pub(crate) fn mount(&self, service: ServiceName) -> Option<MountedService> {
+        Some(self.service(service)?.mount(&self.edge))
+    }
+
+    /// A service before it is mounted.
+    pub(crate) fn service(&self, service: ServiceName) -> Option<Service> {
+        Some(match service {
+            ServiceName::LlmApi => llm_api::service(llm_api::State {
+                chat: self.chat.clone(),
+                models: self.models.clone(),
+                identity: self.identity.clone(),
+                store: self.store.clone(),
+            }),
+            ServiceName::ResponseApi => response_api::service(),
+            ServiceName::MediaApi => media_api::service(),
+            ServiceName::McpTools => mcp_tools::service(),
+            ServiceName::TemplateApi => template_api::service(template_api::State {
+                store: self.store.clone(),
+                options: self.config.template_api,
+            }),
+            ServiceName::Gateway => return None,
+        })
+    }
+}
+
+/// Who verifies callers.
+pub(crate) fn identity(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Identity> {
+    let issuer = config.server.public_url.trim_end_matches('/').to_owned();
+    let keys = data::keys(&config.server.data_dir);
+    Ok(Identity::open(config.identity.clone(), store.clone(), &keys, issuer, clock.clone())?)
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(
+    config: &Config,
+    client: &Client,
+    clock: &Clock,
+    life: &Lifecycle,
+) -> anyhow::Result<Option<app::embedded::Embedded>> {
+    if !config.embedded.enabled {
+        return Ok(None);
+    }
+    let (options, tasks) = (config.embedded.clone(), life.tasks.clone());
+    Ok(Some(app::embedded::Embedded::new(options, client.clone(), clock.clone(), tasks)?))
+}

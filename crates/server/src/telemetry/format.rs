@@ -1,0 +1,296 @@
+//! The form of a log line. As JSON it is an interface, described in `docs/reference/request-log.md`; on a terminal it is
+//! for eyes.
+
+use std::{
+    cell::RefCell,
+    fmt::{self, Write},
+    sync::Arc,
+};
+
+use domain::{Clock, Timestamp};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context};
+
+use super::writer::LogWriter;
+
+/// Writes events as lines.
+pub(crate) struct Lines {
+    writer: Arc<LogWriter>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Console { colored: bool },
+}
+
+impl Lines {
+    pub(crate) fn json(writer: Arc<LogWriter>) -> Self {
+        Self { writer, form: Form::Json }
+    }
+
+    pub(crate) fn console(writer: Arc<LogWriter>, colored: bool) -> Self {
+        Self { writer, form: Form::Console { colored } }
+    }
+}
+
+thread_local! {
+    /// A thread's line under construction: one allocation for all of them.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            match self.form {
+                Form::Json => json(line, event, Clock::System.now()),
+                Form::Console { colored } => console(line, event, Clock::System.now(), colored),
+            }
+            line.push('\n');
+            self.writer.write(line.as_bytes());
+        });
+    }
+}
+
+fn json(line: &mut String, event: &Event<'_>, now: Timestamp) {
+    let meta = event.metadata();
+    line.push_str("{\"time\":\"");
+    push_time(line, now);
+    line.push_str("\",\"level\":\"");
+    line.push_str(level(*meta.level()));
+    line.push_str("\",\"target\":\"");
+    line.push_str(meta.target());
+    line.push('"');
+    event.record(&mut JsonFields(line));
+    line.push('}');
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
+/// `2026-01-31T23:59:59.123456Z`.
+fn push_time(line: &mut String, now: Timestamp) {
+    let seconds = now.seconds();
+    let (year, month, day) = date(seconds.div_euclid(86_400));
+    let time = seconds.rem_euclid(86_400);
+    let micros = now.micros().rem_euclid(1_000_000);
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    // Writing to a String cannot fail.
+    _ = write!(line, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
+}
+
+/// The date of a day since 1970, by counting years from March, so that a leap day is a year's last.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+/// An event's fields as members of a JSON object.
+struct JsonFields<'a>(&'a mut String);
+
+impl JsonFields<'_> {
+    fn name(&mut self, field: &Field) {
+        // Names are literals of our own code and need no escape.
+        self.0.push_str(",\"");
+        self.0.push_str(field.name());
+        self.0.push_str("\":");
+    }
+}
+
+impl Visit for JsonFields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.name(field);
+        self.0.push('"');
+        _ = Escaped(self.0).write_str(value);
+        self.0.push('"');
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.name(field);
+        _ = write!(self.0, "{value}");
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.name(field);
+        _ = write!(self.0, "{value}");
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.name(field);
+        match value.is_finite() {
+            true => _ = write!(self.0, "{value}"),
+            false => self.0.push_str("null"),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.name(field);
+        self.0.push_str(if value { "true" } else { "false" });
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.name(field);
+        self.0.push('"');
+        _ = write!(Escaped(self.0), "{value:?}");
+        self.0.push('"');
+    }
+}
+
+/// Writes text into a JSON string, whoever it comes from.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c.is_control()) {
+            self.0.push_str(&rest[..at]);
+            let mut chars = rest[at..].chars();
+            match chars.next() {
+                Some('"') => self.0.push_str("\\\""),
+                Some('\\') => self.0.push_str("\\\\"),
+                Some('\n') => self.0.push_str("\\n"),
+                Some(control) => write!(self.0, "\\u{:04x}", control as u32)?,
+                None => {}
+            }
+            rest = chars.as_str();
+        }
+        self.0.push_str(rest);
+        Ok(())
+    }
+}
+
+fn console(line: &mut String, event: &Event<'_>, now: Timestamp, colored: bool) {
+    let meta = event.metadata();
+    let (color, word) = match *meta.level() {
+        Level::ERROR => ("\x1b[31m", "ERROR"),
+        Level::WARN => ("\x1b[33m", " WARN"),
+        Level::INFO => ("\x1b[32m", " INFO"),
+        Level::DEBUG => ("\x1b[34m", "DEBUG"),
+        Level::TRACE => ("\x1b[35m", "TRACE"),
+    };
+    let (color, dim, plain) = if colored { (color, "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+    line.push_str(dim);
+    push_time(line, now);
+    _ = write!(line, "{plain} {color}{word}{plain} {dim}{}{plain}", meta.target());
+    event.record(&mut ConsoleFields { line, dim, plain });
+}
+
+/// An event's message, then its fields as `name=value`.
+struct ConsoleFields<'a> {
+    line: &'a mut String,
+    dim: &'static str,
+    plain: &'static str,
+}
+
+impl Visit for ConsoleFields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.line.push(' ');
+        if field.name() != "message" {
+            _ = write!(self.line, "{}{}={}", self.dim, field.name(), self.plain);
+        }
+        _ = write!(Visible(self.line), "{value:?}");
+    }
+}
+
+/// Writes text onto a terminal without what could steer it.
+struct Visible<'a>(&'a mut String);
+
+impl Write for Visible<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            if char.is_control() {
+                write!(self.0, "{}", char.escape_default())?;
+            } else {
+                self.0.push(char);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tracing_subscriber::{layer::SubscriberExt, registry};
+
+    use super::*;
+
+    #[test]
+    fn dates_are_right() {
+        let text = |seconds: i64| {
+            let mut text = String::new();
+            push_time(&mut text, Timestamp::from_micros(seconds * 1_000_000 + 7));
+            text
+        };
+        assert_eq!(text(0), "1970-01-01T00:00:00.000007Z");
+        assert_eq!(text(951_782_400), "2000-02-29T00:00:00.000007Z");
+        assert_eq!(text(1_798_761_599), "2026-12-31T23:59:59.000007Z");
+        assert_eq!(text(4_107_542_400), "2100-03-01T00:00:00.000007Z");
+    }
+
+    /// What a layer that formats with `form` makes of the events of `work`.
+    fn lines(form: fn(&mut String, &Event<'_>), work: impl FnOnce()) -> Vec<String> {
+        struct Keep(fn(&mut String, &Event<'_>), Arc<Mutex<Vec<String>>>);
+        impl<S: Subscriber> Layer<S> for Keep {
+            fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+                let mut line = String::new();
+                (self.0)(&mut line, event);
+                self.1.lock().unwrap().push(line);
+            }
+        }
+        let kept = Arc::default();
+        tracing::subscriber::with_default(registry().with(Keep(form, Arc::clone(&kept))), work);
+        kept.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_line_is_one_json_object_whatever_it_holds() {
+        let hostile = "a\"b\\c\nd\u{1b}[31m\u{7f}\u{85}é";
+        let found = lines(
+            |line, event| json(line, event, Timestamp::from_micros(0)),
+            || tracing::warn!(target: "request", text = hostile, shown = ?hostile, n = -1, u = 2_u64, f = 0.5, nan = f64::NAN, yes = true, none = None::<u64>, "It {}", "said"),
+        );
+        let value: serde_json::Value = serde_json::from_str(&found[0]).unwrap();
+        assert_eq!(value["text"], hostile);
+        assert_eq!(value["message"], "It said");
+        assert_eq!((&value["n"], &value["u"], &value["f"]), (&(-1).into(), &2.into(), &0.5.into()));
+        assert_eq!((&value["nan"], &value["yes"]), (&serde_json::Value::Null, &true.into()));
+        assert_eq!(value.get("none"), None);
+        assert_eq!((&value["level"], &value["target"]), (&"warn".into(), &"request".into()));
+        assert!(!found[0].contains(['\n', '\u{1b}']));
+    }
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        let found = lines(
+            |line, event| console(line, event, Timestamp::from_micros(0), false),
+            || tracing::info!(target: "t", path = "\u{1b}]0;owned\u{7}\nERROR fake", "Hello"),
+        );
+        assert_eq!(found[0], "1970-01-01T00:00:00.000000Z  INFO t Hello path=\\u{1b}]0;owned\\u{7}\\nERROR fake");
+    }
+}
