@@ -1,9 +1,9 @@
 //! The client: one per process, cheap to clone.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::{HOST, HeaderValue, USER_AGENT};
+use http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Request, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -44,7 +44,11 @@ pub(crate) struct Shared {
     connect_timeout: Duration,
     pub(crate) fetches: Semaphore,
     user_agent: HeaderValue,
+    announce: OnceLock<Announce>,
 }
+
+/// Adds headers that say what a request is part of, such as a trace.
+pub type Announce = fn(&mut HeaderMap);
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -75,8 +79,15 @@ impl Client {
             connect_timeout: options.connect_timeout(),
             fetches: Semaphore::new(options.max_fetches.clamp(1, Semaphore::MAX_PERMITS)),
             user_agent,
+            announce: OnceLock::new(),
             lookup,
         })))
+    }
+
+    /// From now on requests to servers that an administrator chose get the headers that `announce` adds. To be said
+    /// once, for all clones; nobody else's servers learn them.
+    pub fn announce_with(&self, announce: Announce) {
+        let _first = self.0.announce.set(announce);
     }
 
     /// Sends one request and returns when the answer's head is there; both bodies are streamed. Redirects are
@@ -93,7 +104,12 @@ impl Client {
         let agent = &self.0.user_agent;
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| agent.clone());
         let lanes = match trust {
-            Trust::Operator => &self.0.operator,
+            Trust::Operator => {
+                if let Some(announce) = self.0.announce.get() {
+                    announce(request.headers_mut());
+                }
+                &self.0.operator
+            }
             Trust::User => &self.0.user,
         };
         let (pool, busy) = lanes.pick(request.uri().scheme_str() == Some("https"));

@@ -33,7 +33,7 @@ mod target;
 
 pub use allow::{AllowList, InvalidEntry};
 pub use body::{Body, ResponseBody};
-pub use client::{Client, Trust};
+pub use client::{Announce, Client, Trust};
 pub use error::{BoxError, Error, Stage};
 pub use fetch::{FetchLimits, Fetched};
 pub use lookup::{Lookup, System};

@@ -4,8 +4,8 @@ use outbound::{AllowList, Error, Options};
 
 use crate::support::{Names, PUBLIC, Server, allowing, client, document, fetch};
 
-fn with(allow: &str, names: Names) -> outbound::Client {
-    client(&Options { allow: allow.parse().unwrap(), ..Options::default() }, &names)
+fn with(allow: &str, names: &Names) -> outbound::Client {
+    client(&Options { allow: allow.parse().unwrap(), ..Options::default() }, names)
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn f6_a_name_allows_what_it_leads_to_and_no_other_way_there() {
         let names = Names::default().with("files.internal", &[&["10.1.2.3"]]);
         names.with("other.internal", &[&["10.1.2.3"]]).with("x.files.internal", &[&["10.1.2.3"]])
     };
-    let client = with("files.internal", names());
+    let client = with("files.internal", &names());
     for url in ["http://files.internal/", "http://FILES.internal./"] {
         client.check(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
@@ -52,7 +52,7 @@ async fn f6_a_name_allows_what_it_leads_to_and_no_other_way_there() {
 
 #[tokio::test]
 async fn f6_ranges_are_allowed_whole() {
-    let client = with("10.1.0.0/16, fd12::/16", Names::default());
+    let client = with("10.1.0.0/16, fd12::/16", &Names::default());
     for url in ["http://10.1.0.0/", "http://10.1.255.255/", "http://[fd12::1]/", "http://[::ffff:10.1.2.3]/"] {
         client.check(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
@@ -68,15 +68,15 @@ async fn f6_metadata_stays_banned_unless_it_is_named_exactly() {
     let everything = "0.0.0.0/0, ::/0, metadata.internal";
     for host in metadata {
         let names = Names::default().with("metadata.internal", &[&[host.trim_matches(['[', ']'])]]);
-        let client = with(everything, names);
+        let client = with(everything, &names);
         for url in [format!("http://{host}/"), "http://metadata.internal/".to_owned()] {
             assert!(matches!(client.check(&url).await, Err(Error::Refused)), "{url} of {host}");
         }
-        let exactly = with(host, Names::default());
+        let exactly = with(host, &Names::default());
         exactly.check(&format!("http://{host}/")).await.unwrap_or_else(|error| panic!("{host}: {error}"));
     }
     for translated in ["[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[::a9fe:a9fe]"] {
-        let client = with(everything, Names::default());
+        let client = with(everything, &Names::default());
         assert!(matches!(client.check(&format!("http://{translated}/")).await, Err(Error::Refused)), "{translated}");
     }
 }

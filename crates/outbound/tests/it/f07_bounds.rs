@@ -38,7 +38,7 @@ async fn f7_a_document_that_says_it_is_too_large_is_not_read() {
     // It says so and sends nothing: only who does not wait for it gets an answer.
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n";
     let server = Server::scripted("127.0.0.2", move |_| {
-        vec![(Duration::ZERO, head.as_bytes().to_vec()), (Duration::from_secs(60), Vec::new())]
+        vec![(Duration::ZERO, head.as_bytes().to_vec()), (Duration::from_mins(1), Vec::new())]
     })
     .await;
     let client = client(&allowing("127.0.0.2", &[&server]), &Names::default());
@@ -97,12 +97,12 @@ async fn f7_packed_bodies_are_declined_and_refused() {
 
 #[tokio::test]
 async fn f7_fetches_at_a_time_are_bounded_and_the_wait_counts() {
-    let server = Server::scripted("127.0.0.2", |_| vec![(Duration::from_secs(60), Vec::new())]).await;
+    let server = Server::scripted("127.0.0.2", |_| vec![(Duration::from_mins(1), Vec::new())]).await;
     let options = Options { max_fetches: 1, ..allowing("127.0.0.2", &[&server]) };
     let client = client(&options, &Names::default());
     let url = server.url("/");
     let limits = |millis| FetchLimits { total: Duration::from_millis(millis), ..patient() };
-    let (first, second) = tokio::join!(client.fetch(&url, limits(1_500)), client.fetch(&url, limits(500)));
+    let (first, second) = tokio::join!(client.fetch(&url, limits(4_000)), client.fetch(&url, limits(500)));
     assert!(matches!(first, Err(Error::Timeout(Stage::Total))));
     assert!(matches!(second, Err(Error::Timeout(Stage::Total))));
     assert_eq!(server.heads().len(), 1, "the second never got its turn");
