@@ -1,6 +1,5 @@
 //! Writes answers for providers that make their own: whole ones and chunks, stamped.
 
-use bytes::Bytes;
 use serde::Serialize;
 use wire::openai::chat::answer::{Choice, ChunkChoice, Usage};
 
@@ -25,8 +24,6 @@ struct Chunk<'a> {
     created: i64,
     model: &'a str,
     choices: &'a [ChunkChoice],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<Usage>>,
 }
 
 /// A whole answer of `choices`.
@@ -39,26 +36,34 @@ pub fn whole(stamp: &Stamp, choices: &[Choice], usage: Usage) -> Result<Whole> {
 
 /// A chunk that tells what is new of `choices`. With `wants_usage` it says that the usage is still to come.
 pub fn chunk(stamp: &Stamp, choices: &[ChunkChoice], wants_usage: bool) -> Result<Frame> {
-    Ok(Frame { bytes: event(stamp, choices, wants_usage.then_some(None))?, usage: None })
+    let mut bytes = Vec::with_capacity(256);
+    write(&mut bytes, stamp, choices, if wants_usage { Some("null") } else { None })?;
+    Ok(Frame { bytes: bytes.into(), usage: None })
 }
 
 /// The end of a whole stream: the chunk that tells the usage, if it is wanted, and the end mark.
 pub fn end(stamp: &Stamp, usage: Usage, wants_usage: bool) -> Result<Frame> {
-    let bytes = if wants_usage {
-        let told = event(stamp, &[], Some(Some(usage)))?;
-        [&told[..], &wire::sse::DONE[..]].concat().into()
-    } else {
-        wire::sse::DONE
-    };
-    Ok(Frame { bytes, usage: Some(usage) })
+    let mut bytes = Vec::new();
+    if wants_usage {
+        let told = serde_json::to_string(&usage).map_err(Error::failed)?;
+        write(&mut bytes, stamp, &[], Some(&told))?;
+    }
+    bytes.extend_from_slice(&wire::sse::DONE);
+    Ok(Frame { bytes: bytes.into(), usage: Some(usage) })
 }
 
-fn event(stamp: &Stamp, choices: &[ChunkChoice], usage: Option<Option<Usage>>) -> Result<Bytes> {
+/// Writes a chunk's event; `usage` is JSON.
+fn write(out: &mut Vec<u8>, stamp: &Stamp, choices: &[ChunkChoice], usage: Option<&str>) -> Result<()> {
     let (id, created, model) = (stamp.id.as_str(), stamp.created, &*stamp.model);
-    let chunk = Chunk { id, object: "chat.completion.chunk", created, model, choices, usage };
-    let mut frame = Vec::with_capacity(256);
-    frame.extend_from_slice(b"data: ");
-    serde_json::to_writer(&mut frame, &chunk).map_err(Error::failed)?;
-    frame.extend_from_slice(b"\n\n");
-    Ok(frame.into())
+    out.extend_from_slice(b"data: ");
+    let chunk = Chunk { id, object: "chat.completion.chunk", created, model, choices };
+    serde_json::to_writer(&mut *out, &chunk).map_err(Error::failed)?;
+    if let Some(usage) = usage {
+        out.pop(); // the closing brace
+        out.extend_from_slice(b",\"usage\":");
+        out.extend_from_slice(usage.as_bytes());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"\n\n");
+    Ok(())
 }

@@ -26,16 +26,19 @@ use crate::{BoxFuture, Call, ChatProvider, Error, Frame, Frames, Offer, Result, 
 /// Before each word of `scripted/slow`.
 const PAUSE: Duration = Duration::from_millis(100);
 const MAX_WORDS: usize = 100_000;
-/// What is listed; the patterns take other numbers too.
-const LISTED: [&str; 8] = [
+/// What is listed, and so what a server serves. Asked directly, the provider takes other numbers too.
+const LISTED: [&str; 11] = [
     "scripted/echo",
     "scripted/lorem-64",
+    "scripted/lorem-100000",
     "scripted/slow",
     "scripted/silent",
     "scripted/tool",
     "scripted/cut",
+    "scripted/error-400",
     "scripted/error-429",
     "scripted/error-500",
+    "scripted/error-503",
 ];
 
 /// The scripted provider.

@@ -4,6 +4,8 @@
 //! is learned from one chunk, and for each further one that has the same around them, ours is put in its place without
 //! parsing. A chunk that differs is parsed, and learned from in turn.
 
+use std::sync::LazyLock;
+
 use bytes::{BufMut, BytesMut};
 use memchr::memmem::Finder;
 use serde_json::{Value, value::RawValue};
@@ -31,7 +33,6 @@ pub(super) struct Chunks {
     /// Whether the caller asked for the usage.
     wants_usage: bool,
     around: Option<Around>,
-    marks: Marks,
     is_first: bool,
     /// Whether some choice has ended: only then can the stream end well without an end mark.
     has_finished: bool,
@@ -54,6 +55,12 @@ struct Marks {
     finish: Finder<'static>,
 }
 
+static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks {
+    usage: Finder::new("\"usage\""),
+    calls: Finder::new("\"tool_calls\""),
+    finish: Finder::new("\"finish_reason\""),
+});
+
 impl Chunks {
     pub(super) fn new(stamp: &Stamp, wants_usage: bool) -> Self {
         let mut head = Vec::with_capacity(160);
@@ -63,11 +70,6 @@ impl Chunks {
             head,
             wants_usage,
             around: None,
-            marks: Marks {
-                usage: Finder::new("\"usage\""),
-                calls: Finder::new("\"tool_calls\""),
-                finish: Finder::new("\"finish_reason\""),
-            },
             is_first: true,
             has_finished: false,
             owed_usage: None,
@@ -120,12 +122,16 @@ impl Chunks {
         let Some(Around { theirs, ours }) = &self.around else { return false };
         let Some(rest) = data.strip_prefix(&*theirs.0) else { return false };
         let Some(choices) = rest.strip_suffix(&*theirs.1) else { return false };
-        // Valid in its brackets, without a further look: what is broken within them is the client's parser's to find.
+        // In its brackets, and text; what else is broken within them is the client's parser's to find.
         let is_list = choices.len() > 2 && choices[0] == b'[' && choices[choices.len() - 1] == b']';
-        if !is_list || self.marks.usage.find(choices).is_some() || self.marks.calls.find(choices).is_some() {
+        if !is_list
+            || std::str::from_utf8(choices).is_err()
+            || MARKS.usage.find(choices).is_some()
+            || MARKS.calls.find(choices).is_some()
+        {
             return false;
         }
-        self.has_finished = self.has_finished || self.marks.has_finish(choices);
+        self.has_finished = self.has_finished || MARKS.has_finish(choices);
         out.reserve(ours.0.len() + choices.len() + ours.1.len());
         out.put_slice(&ours.0);
         out.put_slice(choices);
@@ -155,7 +161,7 @@ impl Chunks {
             self.without_choices(text, usage, out);
             return Ok(());
         }
-        let finishes = self.marks.has_finish(choices.value.as_bytes());
+        let finishes = MARKS.has_finish(choices.value.as_bytes());
         self.has_finished |= finishes;
         // With the end of a choice the usage is final, and belongs on the chunk after it; before, it is a running count
         // that the caller asked for with an option of the upstream's own.
@@ -216,7 +222,7 @@ impl Chunks {
 
     /// The choices with what clients rely on, where it is missing: the role on the first chunk, the calls' numbers.
     fn mend(&mut self, choices: &str) -> Option<String> {
-        if !self.is_first && self.marks.calls.find(choices.as_bytes()).is_none() {
+        if !self.is_first && MARKS.calls.find(choices.as_bytes()).is_none() {
             return None;
         }
         let mut choices: Value = serde_json::from_str(choices).ok()?;
@@ -267,15 +273,12 @@ impl CallNumbers {
             return false;
         }
         let begins = call.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
-        let at = match self.0.iter_mut().find(|(of, _)| *of == choice) {
-            Some((_, last)) => {
-                *last += u64::from(begins);
-                *last
-            }
-            None => {
-                self.0.push((choice, 0));
-                0
-            }
+        let at = if let Some((_, last)) = self.0.iter_mut().find(|(of, _)| *of == choice) {
+            *last += u64::from(begins);
+            *last
+        } else {
+            self.0.push((choice, 0));
+            0
         };
         call.insert("index".to_owned(), at.into());
         true
@@ -455,8 +458,14 @@ mod tests {
             run(&mut chunks, &[&chunk("a", "null")]).unwrap();
             assert!(matches!(run(&mut chunks, &[data]), Err(Error::Failed(_))), "{data}");
         }
+        let mut chunks = chunks(false);
+        run(&mut chunks, &[&chunk("a", "null")]).unwrap();
+        let mut no_text = chunk("AA", "null").into_bytes();
+        let at = no_text.windows(2).position(|bytes| bytes == b"AA").unwrap();
+        no_text[at..at + 2].copy_from_slice(b"\xff\xfe");
+        assert!(matches!(chunks.push(&no_text, &mut BytesMut::new()), Err(Error::Failed(_))));
         let busy = r#"{"error":{"code":"429","message":"slow down"}}"#;
-        assert!(matches!(run(&mut chunks(false), &[busy]), Err(Error::Busy { .. })));
-        assert_eq!(run(&mut chunks(false), &[""]).unwrap().0.len(), 0);
+        assert!(matches!(run(&mut self::chunks(false), &[busy]), Err(Error::Busy { .. })));
+        assert_eq!(run(&mut self::chunks(false), &[""]).unwrap().0.len(), 0);
     }
 }

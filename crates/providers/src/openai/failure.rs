@@ -18,7 +18,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// How long an error's body may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clients wait this long at most before they try again by themselves.
-const MAX_PAUSE: Duration = Duration::from_secs(120);
+const MAX_PAUSE: Duration = Duration::from_mins(2);
 /// Longest text of an upstream that is shown, in characters.
 const MAX_WORDS: usize = 300;
 

@@ -7,11 +7,15 @@
 //! | `whole` | a whole answer, stamped and filled up |
 //! | `chunks`, `stream` | a streamed answer, stamped as it comes |
 //! | `failure` | what its failures mean for the caller |
+//! | `models` | the list of its models |
+//! | `body` | bodies whole, within limits |
 //!
 //! The caller's credentials never go there: a request has the server's own key, a body, and nothing else.
 
+mod body;
 mod chunks;
 mod failure;
+mod models;
 mod options;
 mod request;
 mod stream;
@@ -19,13 +23,11 @@ mod whole;
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
-use http_body::Body as _;
-use http_body_util::BodyExt;
 use outbound::{Body, Client, ResponseBody, Trust};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -40,11 +42,6 @@ use crate::{BoxFuture, Call, ChatProvider, Error, Frames, Offer, Result, Whole};
 
 /// Most bytes of a whole answer (`security.md` L2).
 const MAX_ANSWER: usize = 20 * 1024 * 1024;
-/// Most bytes of a list of models, and most models of it.
-const MAX_LIST: usize = 4 * 1024 * 1024;
-const MAX_MODELS: usize = 10_000;
-/// How long the list of models may take.
-const LIST_WITHIN: Duration = Duration::from_secs(15);
 /// Further tries after a failure that may pass, as long as nothing was answered.
 const RETRIES: u32 = 2;
 /// Before the first further try; doubled for the second.
@@ -120,7 +117,7 @@ impl OpenAi {
         let body = request::body(&call, false, self.include_usage);
         let answering = async {
             let response = self.ask(body).await?;
-            let body = read(response, MAX_ANSWER).await?;
+            let body = body::read(response, MAX_ANSWER).await?;
             whole::restamp(&body, &call.stamp)
         };
         // A whole answer's head comes when the model has ended, so only the whole has a limit.
@@ -133,7 +130,7 @@ impl OpenAi {
         let head_by = begun + self.limits.first_byte.min(self.limits.total);
         let response = timeout_at(head_by, self.ask(body)).await.map_err(too_late)??;
         if !is_event_stream(&response) {
-            return Err(not_a_stream(response).await);
+            return Err(timeout_at(head_by, not_a_stream(response)).await.unwrap_or_else(too_late));
         }
         let chunks = Chunks::new(&call.stamp, call.request.wants_usage());
         let mut frames = Box::pin(ChunkStream::new(response.into_body(), chunks, self.limits, begun));
@@ -141,22 +138,6 @@ impl OpenAi {
             Ok(Err(error)) => Err(error),
             Ok(Ok(())) | Err(_) => Ok(frames),
         }
-    }
-
-    async fn list(&self) -> Result<Vec<Offer>> {
-        if let Some(models) = &self.models {
-            let offer = |id: &String| Offer { id: id.clone(), created: 0, owned_by: None };
-            return Ok(models.iter().map(offer).collect());
-        }
-        let request = self.request(Method::GET, &self.endpoints.models, Bytes::new());
-        let listing = async {
-            let response = self.client.send(Trust::Operator, request).await.map_err(unreachable)?;
-            if !response.status().is_success() {
-                return Err(failure::of(response).await);
-            }
-            offers(&read(response, MAX_LIST).await?)
-        };
-        timeout(LIST_WITHIN, listing).await.map_err(too_late)?
     }
 }
 
@@ -207,54 +188,11 @@ async fn not_a_stream(response: Response<ResponseBody>) -> Error {
         #[serde(borrow)]
         error: &'a serde_json::value::RawValue,
     }
-    match read(response, 64 * 1024).await {
+    match body::read(response, 64 * 1024).await {
         Ok(body) => match serde_json::from_slice::<Envelope<'_>>(&body) {
             Ok(envelope) => failure::in_answer(envelope.error.get()),
             Err(_) => Error::failed("the upstream answered with something else than a stream"),
         },
         Err(error) => error,
     }
-}
-
-/// A body whole, at most `limit` bytes of it; one that comes in one piece is not copied.
-async fn read(response: Response<ResponseBody>, limit: usize) -> Result<Bytes> {
-    let too_large = || Error::failed(format!("the upstream's answer is larger than {limit} bytes"));
-    let mut body = response.into_body();
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
-    }
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Error::failed)?.into_data() else { continue };
-        if first.len() + joined.len() + data.len() > limit {
-            return Err(too_large());
-        }
-        if first.is_empty() && joined.is_empty() {
-            first = data;
-            continue;
-        }
-        joined.extend_from_slice(&std::mem::take(&mut first));
-        joined.extend_from_slice(&data);
-    }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
-}
-
-/// The models of a list, leaving out what is none.
-fn offers(body: &[u8]) -> Result<Vec<Offer>> {
-    #[derive(Deserialize)]
-    struct List {
-        data: Vec<serde_json::Value>,
-    }
-    let list: List = serde_json::from_slice(body).map_err(Error::failed)?;
-    let offer = |model: serde_json::Value| {
-        let id = model["id"].as_str().filter(|id| is_id(id))?.to_owned();
-        let owned_by = model["owned_by"].as_str().filter(|owner| is_id(owner)).map(str::to_owned);
-        Some(Offer { id, created: model["created"].as_i64().unwrap_or(0), owned_by })
-    };
-    Ok(list.data.into_iter().filter_map(offer).take(MAX_MODELS).collect())
-}
-
-fn is_id(text: &str) -> bool {
-    (1..=256).contains(&text.len()) && !text.chars().any(char::is_control)
 }

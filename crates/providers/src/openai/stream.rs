@@ -150,19 +150,12 @@ impl ChunkStream {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame>>> {
-        loop {
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(_) => return Poll::Ready(None),
-                Poll::Pending => {
-                    if self.patience.poll(cx).is_ready() {
-                        return Poll::Ready(None);
-                    }
-                    self.state = State::Draining;
-                    return Poll::Pending;
-                }
-            }
+        // Whatever comes now other than the end is not ours: such a connection is better closed.
+        if Pin::new(&mut self.body).poll_frame(cx).is_ready() || self.patience.poll(cx).is_ready() {
+            return Poll::Ready(None);
         }
+        self.state = State::Draining;
+        Poll::Pending
     }
 }
 

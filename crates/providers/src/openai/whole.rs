@@ -112,12 +112,11 @@ fn write_message(out: &mut Vec<u8>, message: &str) -> bool {
             "role" => has_role = true,
             "content" => has_content = true,
             "refusal" => has_refusal = true,
-            "annotations" if member.value == "null" => continue,
+            "annotations" | "function_call" if member.value == "null" => continue,
             "annotations" => has_annotations = true,
             // Clients test whether these are there, not whether they are empty.
             "tool_calls" if elements(member.value).next().is_none() => continue,
             "tool_calls" => has_calls = true,
-            "function_call" if member.value == "null" => continue,
             _ => {}
         }
         append(out, &member);

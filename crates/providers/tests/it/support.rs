@@ -28,11 +28,11 @@ pub(crate) fn call(model: &str, patch: &Value) -> Call {
 
 /// A provider that asks `upstream`, with limits short enough for a test.
 pub(crate) fn provider(upstream: &Upstream) -> OpenAi {
-    provider_with(Options { first_byte_secs: 1, idle_secs: 1, ..Options::new(upstream.url()) })
+    provider_with(&Options { first_byte_secs: 1, idle_secs: 1, ..Options::new(upstream.url()) })
 }
 
-pub(crate) fn provider_with(options: Options) -> OpenAi {
-    OpenAi::new(&options, Client::new(&outbound::Options::default()).unwrap()).unwrap()
+pub(crate) fn provider_with(options: &Options) -> OpenAi {
+    OpenAi::new(options, Client::new(&outbound::Options::default()).unwrap()).unwrap()
 }
 
 /// A streamed answer to its end.

@@ -79,7 +79,7 @@ async fn a_dead_server_is_a_failure_and_its_address_stays_here() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let provider = provider_with(Options::new(format!("http://{address}/v1")));
+    let provider = provider_with(&Options::new(format!("http://{address}/v1")));
     let error = provider.complete(call("m", &json!({}))).await.unwrap_err();
     assert_eq!(error.class(), "failed");
     let error = domain::Error::from(error);

@@ -39,6 +39,6 @@ async fn a_bad_list_is_a_failure() {
 async fn a_given_list_is_not_asked_for() {
     let upstream = Upstream::start().await;
     let options = Options { models: Some(vec!["a".to_owned()]), ..Options::new(upstream.url()) };
-    assert_eq!(provider_with(options).models().await.unwrap()[0].id, "a");
+    assert_eq!(provider_with(&options).models().await.unwrap()[0].id, "a");
     assert!(upstream.seen().is_empty());
 }

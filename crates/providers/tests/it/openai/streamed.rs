@@ -41,7 +41,7 @@ async fn the_usage_is_told_to_those_who_ask() {
 
     upstream.next(Answer::streams(&["one"]));
     let options = Options { include_usage: false, ..Options::new(upstream.url()) };
-    let streamed = stream(&provider_with(options), call("m", &json!({"stream": true}))).await.unwrap();
+    let streamed = stream(&provider_with(&options), call("m", &json!({"stream": true}))).await.unwrap();
     assert!(streamed.done);
     assert!(upstream.chats()[1].json().get("stream_options").is_none());
 }
@@ -50,7 +50,7 @@ async fn the_usage_is_told_to_those_who_ask() {
 async fn chunks_come_when_they_are_made() {
     let upstream = Upstream::start().await;
     upstream.next(Answer::stream().word("one").stall());
-    let provider = provider_with(Options::new(upstream.url()));
+    let provider = provider_with(&Options::new(upstream.url()));
     let mut frames = provider.stream(call("m", &json!({"stream": true}))).await.unwrap();
     let first = frames.next().await.unwrap().unwrap();
     assert!(first.bytes.starts_with(b"data: {\"id\":\"chatcmpl-"));
@@ -66,7 +66,7 @@ async fn events_cut_anywhere_are_the_same() {
                  data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
             .as_bytes();
     for size in [1, 2, 7, 64] {
-        upstream.next(whole.chunks(size).fold(Answer::stream(), |answer, piece| answer.raw(piece)));
+        upstream.next(whole.chunks(size).fold(Answer::stream(), Answer::raw));
         let streamed = stream(&provider(&upstream), call("m", &json!({"stream": true}))).await.unwrap();
         assert!(streamed.done);
         assert_eq!((streamed.text().as_str(), streamed.events.len()), ("ä", 2));
@@ -127,7 +127,7 @@ async fn a_failure_at_once_comes_before_the_stream() {
 async fn silence_has_limits() {
     let upstream = Upstream::start().await;
     let patient = |first: u64, idle: u64, total: u64| {
-        provider_with(Options {
+        provider_with(&Options {
             first_byte_secs: first,
             idle_secs: idle,
             total_secs: total,
@@ -136,10 +136,13 @@ async fn silence_has_limits() {
     };
     let asks = || call("m", &json!({"stream": true}));
     // No head.
-    upstream.next(Answer::stream().head_after(Duration::from_secs(3_600)));
+    upstream.next(Answer::stream().head_after(Duration::from_hours(1)));
     assert_eq!(class(patient(1, 60, 60).stream(asks()).await), "timeout");
     // A head, and no event.
     upstream.next(Answer::stream().stall());
+    assert_eq!(class(patient(1, 60, 60).stream(asks()).await), "timeout");
+    // A head that promises no stream, and nothing of its body.
+    upstream.next(Answer::text(200, "application/json", "").stall());
     assert_eq!(class(patient(1, 60, 60).stream(asks()).await), "timeout");
     // An event, and no further one.
     upstream.next(Answer::stream().word("a").stall());
@@ -150,15 +153,28 @@ async fn silence_has_limits() {
     upstream.next(slowly);
     let streamed = stream(&patient(60, 60, 1), asks()).await.unwrap();
     assert_eq!((streamed.done, streamed.error.unwrap().class()), (false, "timeout"));
-    upstream.hung_up(4).await;
+    upstream.hung_up(5).await;
 }
 
 #[tokio::test]
 async fn a_server_that_thinks_begins_without_its_first_event() {
     let upstream = Upstream::start().await;
     upstream.next(Answer::stream().wait(Duration::from_millis(3_500)).word("a").done());
-    let provider = provider_with(Options::new(upstream.url()));
+    let provider = provider_with(&Options::new(upstream.url()));
     let frames = provider.stream(call("m", &json!({"stream": true}))).await.unwrap();
     let streamed = Streamed::read(frames).await;
     assert_eq!((streamed.text().as_str(), streamed.done), ("a", true));
+}
+
+#[tokio::test]
+async fn nothing_is_waited_for_behind_the_end_mark() {
+    let upstream = Upstream::start().await;
+    upstream.next(Answer::streams(&["a"]).stall());
+    upstream.next(Answer::streams(&["a"]).word("more").done());
+    for _ in 0..2 {
+        let streamed = stream(&provider(&upstream), call("m", &json!({"stream": true}))).await.unwrap();
+        assert!(streamed.done && streamed.error.is_none());
+        assert_eq!(streamed.text(), "a");
+    }
+    upstream.hung_up(1).await;
 }

@@ -10,7 +10,7 @@ async fn an_answer_is_stamped_and_its_request_passed_on() {
     let upstream = Upstream::start().await;
     let options = Options { key: Some(Secret::new("sk-upstream")), ..Options::new(upstream.url()) };
     let call = call("vendor/theirs", &json!({"unknown": {"a": [1]}, "seed": 7}));
-    let whole = provider_with(options).complete(call.clone()).await.unwrap();
+    let whole = provider_with(&options).complete(call.clone()).await.unwrap();
 
     let answer: Value = serde_json::from_slice(&whole.body).unwrap();
     assert_eq!(
@@ -79,7 +79,7 @@ async fn a_large_answer_comes_through() {
 async fn a_caller_who_leaves_frees_the_upstream() {
     let upstream = Upstream::start().await;
     let provider = provider(&upstream);
-    upstream.next(Answer::says("late").head_after(std::time::Duration::from_secs(3_600)));
+    upstream.next(Answer::says("late").head_after(std::time::Duration::from_hours(1)));
     let asking = provider.complete(call("m", &json!({})));
     tokio::select! {
         _ = asking => panic!("there is no answer"),
@@ -92,7 +92,7 @@ async fn a_caller_who_leaves_frees_the_upstream() {
 async fn a_whole_answer_has_a_limit() {
     let upstream = Upstream::start().await;
     upstream.next(Answer::stream().stall());
-    let provider = provider_with(Options { total_secs: 1, ..Options::new(upstream.url()) });
+    let provider = provider_with(&Options { total_secs: 1, ..Options::new(upstream.url()) });
     assert_eq!(class(provider.complete(call("m", &json!({}))).await), "timeout");
     upstream.hung_up(1).await;
 }
