@@ -439,6 +439,21 @@ mod tests {
     }
 
     #[test]
+    fn names_that_overlap_or_are_one_letter_are_escaped_too() {
+        let letters: HashMap<u8, char> = alphabet().into_iter().map(|(c, b)| (b, c)).collect();
+        let mut tokens: Vec<String> = (0..=255).map(|b| letters[&b].to_string()).collect();
+        tokens.extend(["<ab>", "b>c", "§"].map(String::from));
+        let kinds: Vec<i64> = (0..259).map(|i| if i < 256 { 1 } else { 3 }).collect();
+        let t = Tokenizer::new(Words::named("gpt2").unwrap(), tokens, &[], &kinds, Some(256), None).unwrap();
+        for text in ["<ab>c", "x§y", "§§", "<ab><ab>"] {
+            assert!(t.encode_prompt(text).iter().any(|id| *id >= 256), "{text}");
+            // What follows the escaped text, the template's own token, stays one.
+            let prompt = t.encode_prompt(&(t.escape(text) + "<ab>"));
+            assert_eq!(prompt.split_last().unwrap(), (&256, t.encode(text).as_slice()), "{text}");
+        }
+    }
+
+    #[test]
     fn any_text_comes_back() {
         let t = small();
         for text in ["", "abc", "Grüße, 世界! 🦀\r\n\t x", "\u{0}\u{7f}", "   lead and trail   "] {

@@ -58,6 +58,7 @@ impl Matrix {
         let panels = rows.div_ceil(PANEL);
         let mut weights = vec![Weights([[128; 64]; 8]); panels * blocks];
         let mut scales = vec![Scales([0; PANEL]); panels * blocks];
+        let level = Level::best();
         let share = panels.div_ceil(threads.max(1)).max(1);
         std::thread::scope(|scope| {
             let parts = weights.chunks_mut(share * blocks).zip(scales.chunks_mut(share * blocks));
@@ -70,7 +71,7 @@ impl Matrix {
                         let first = (part * share + panel) * PANEL;
                         for r in 0..PANEL.min(rows - first) {
                             row(first + r, &mut values[..columns]);
-                            pack_row(&values, r, weights, scales);
+                            level.run(PackRow { values: &values, row: r, weights, scales });
                         }
                     }
                 });
@@ -89,21 +90,55 @@ impl Matrix {
     }
 }
 
-/// Writes row `r` of a panel; `values` is padded with zeros to whole blocks.
-fn pack_row(values: &[f32], r: usize, weights: &mut [Weights], scales: &mut [Scales]) {
-    for (values, (block, scales)) in values.chunks_exact(BLOCK).zip(weights.iter_mut().zip(scales)) {
-        let largest = values.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-        // What is stored is the rounded scale, so the values are divided by that.
-        let stored = half::f16::from_f32((largest / 127.0 * SCALE_UNIT).min(60_000.0));
-        scales.0[r] = stored.to_bits();
-        let scale = stored.to_f32() / SCALE_UNIT;
-        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
-        for (k, x) in values.iter().enumerate() {
-            // `as` saturates and turns a NaN of a broken file into 0.
-            let q = (x * inverse).round().clamp(-127.0, 127.0) as i8;
-            block.0[k / 4][r * 4 + k % 4] = q.cast_unsigned() ^ 0x80;
+/// Writes row `row` of a panel; `values` is padded with zeros to whole blocks.
+struct PackRow<'a> {
+    values: &'a [f32],
+    row: usize,
+    weights: &'a mut [Weights],
+    scales: &'a mut [Scales],
+}
+
+impl Work for PackRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let blocks = self.values.as_chunks::<BLOCK>().0.iter();
+        for (values, (block, scales)) in blocks.zip(self.weights.iter_mut().zip(self.scales)) {
+            // What is stored is the rounded scale, so the values are divided by that.
+            let stored = half::f16::from_f32((largest(values) / 127.0 * SCALE_UNIT).min(60_000.0));
+            scales.0[self.row] = stored.to_bits();
+            let scale = stored.to_f32() / SCALE_UNIT;
+            let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+            let mut bytes = [0_u8; BLOCK];
+            for (byte, x) in bytes.iter_mut().zip(values) {
+                *byte = nearest((x * inverse).clamp(-127.0, 127.0)).cast_unsigned() ^ 0x80;
+            }
+            for (group, four) in block.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                group[self.row * 4..self.row * 4 + 4].copy_from_slice(four);
+            }
         }
     }
+}
+
+/// The largest magnitude of a block; values that are no numbers do not count.
+#[inline(always)]
+fn largest(values: &[f32; BLOCK]) -> f32 {
+    let mut lanes = [0.0_f32; 16];
+    for half in values.as_chunks::<16>().0 {
+        for (lane, x) in lanes.iter_mut().zip(half) {
+            *lane = lane.max(x.abs());
+        }
+    }
+    lanes.iter().fold(0.0, |m, x| m.max(*x))
+}
+
+/// The integer nearest to a value of at most 127, in operations that vectorize; 0 for what is no number.
+#[inline(always)]
+fn nearest(x: f32) -> i8 {
+    /// Adding it leaves the rounded value in the low bits of the mantissa.
+    const MAGIC: f32 = 12_582_912.0;
+    (x + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()).cast_signed() as i8
 }
 
 /// Rows of quantized activations.
@@ -153,22 +188,13 @@ impl Work for Quantize<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        /// Adding it leaves the rounded value in the low bits of the mantissa.
-        const MAGIC: f32 = 12_582_912.0;
         for (values, block) in self.values.as_chunks::<BLOCK>().0.iter().zip(self.out) {
-            let mut lanes = [0.0_f32; 16];
-            for half in values.as_chunks::<16>().0 {
-                for (lane, x) in lanes.iter_mut().zip(half) {
-                    *lane = lane.max(x.abs());
-                }
-            }
-            let largest = lanes.iter().fold(0.0_f32, |m, x| m.max(*x));
+            let largest = largest(values);
             let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
             let mut bytes = [0_i8; BLOCK];
             let mut sum = 0_i32;
             for (byte, x) in bytes.iter_mut().zip(values) {
-                let q = (x * inverse + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()).cast_signed();
-                *byte = q as i8;
+                *byte = nearest(x * inverse);
                 sum = sum.wrapping_add(i32::from(*byte));
             }
             for (word, four) in block.words.iter_mut().zip(bytes.as_chunks::<4>().0) {

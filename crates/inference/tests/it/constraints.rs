@@ -61,6 +61,35 @@ async fn an_impossible_schema_is_the_callers_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_schema_neither_hangs_nor_harms() {
+    let mut nested = json!({"type": "string"});
+    for _ in 0..100 {
+        nested = json!({"type": "object", "properties": {"a": nested}, "required": ["a"]});
+    }
+    let many: Vec<Value> = (0..20_000).map(|n| json!(format!("value {n}"))).collect();
+    let schemas = [
+        json!({"type": "string", "pattern": "^((a{1,500}){1,500}){1,500}$"}),
+        json!({"type": "string", "pattern": "^(a|b)*a(a|b){200}$"}),
+        json!({"$ref": "#"}),
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+        json!({"$ref": "https://example.com/schema.json"}),
+        json!({"enum": many}),
+        nested,
+    ];
+    let engine = engine();
+    for schema in schemas {
+        let request = Request { format: Format::JsonSchema(schema.clone()), ..greedy("Answer.", 4) };
+        let submitting = tokio::time::timeout(crate::support::PATIENCE, engine.submit(request));
+        match submitting.await.expect("the grammar takes for ever") {
+            Ok(mut generation) => while generation.next().await.is_some() {},
+            Err(Error::InvalidRequest { param, .. }) => assert_eq!(param, "response_format"),
+            Err(other) => panic!("{schema}: {other:?}"),
+        }
+    }
+    assert!(!answer(&engine, greedy("Hello!", 8)).await.text.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forced_call_is_a_call() {
     for choice in [ToolChoice::Required, ToolChoice::Function("get_weather".to_owned())] {
         let request =

@@ -11,4 +11,5 @@ mod answers;
 mod constraints;
 mod files;
 mod load;
+mod miniature;
 mod support;

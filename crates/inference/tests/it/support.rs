@@ -14,7 +14,7 @@ const SMALL: &str = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
 pub(crate) const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A model's path: in `JAN_TEST_MODEL_DIR`, or where the product caches models.
-fn model(name: &str) -> PathBuf {
+fn model(id: &str, name: &str) -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let directory = variable("JAN_TEST_MODEL_DIR").unwrap_or_else(|| {
         let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
@@ -23,18 +23,18 @@ fn model(name: &str) -> PathBuf {
     let path = directory.join(name);
     assert!(
         path.is_file(),
-        "{} is missing: fetch it with `jan-server model pull`, or set JAN_TEST_MODEL_DIR to its directory",
+        "{} is missing: `jan-server model pull {id}` fetches it, or set JAN_TEST_MODEL_DIR to its directory",
         path.display()
     );
     path
 }
 
 pub(crate) fn tiny() -> PathBuf {
-    model(TINY)
+    model("jan-tiny", TINY)
 }
 
 pub(crate) fn small() -> PathBuf {
-    model(SMALL)
+    model("jan-small", SMALL)
 }
 
 /// The tiny model, loaded once, with the default options.
