@@ -78,6 +78,9 @@ function typeName(spec, schema, depth = 0) {
   const types = [flat.type ?? (flat.properties || flat.allOf ? "object" : "any")].flat();
   return types.map((type) => {
     if (type === "array") return `list of ${typeName(spec, flat.items ?? {}, depth + 1)}`;
+    if (type === "object" && !name && flat.additionalProperties?.type) {
+      return `map of ${typeName(spec, flat.additionalProperties, depth + 1)}`;
+    }
     if (type === "object") return name ?? flat.title ?? "object";
     return flat.format && type !== "null" ? `${type} (${flat.format})` : type;
   }).join(" or ");
@@ -88,10 +91,10 @@ function bounds(schema) {
   const notes = [];
   if (schema.enum) notes.push(`one of ${schema.enum.map((value) => JSON.stringify(value)).join(", ")}`);
   if (schema.default !== undefined) notes.push(`default ${JSON.stringify(schema.default)}`);
-  const range = [["minimum", "at least"], ["maximum", "at most"], ["exclusiveMinimum", "more than"],
-    ["exclusiveMaximum", "less than"], ["minLength", "characters at least"], ["maxLength", "characters at most"],
-    ["minItems", "elements at least"], ["maxItems", "elements at most"], ["pattern", "of the form"]];
-  for (const [key, words] of range) if (schema[key] !== undefined) notes.push(`${words} ${schema[key]}`);
+  const range = [["minimum", "at least", ""], ["maximum", "at most", ""], ["exclusiveMinimum", "more than", ""],
+    ["exclusiveMaximum", "less than", ""], ["minLength", "at least", " characters"], ["maxLength", "at most", " characters"],
+    ["minItems", "at least", " elements"], ["maxItems", "at most", " elements"], ["pattern", "of the form", ""]];
+  for (const [key, words, unit] of range) if (schema[key] !== undefined) notes.push(`${words} ${schema[key]}${unit}`);
   return notes.join("; ");
 }
 
@@ -135,7 +138,7 @@ function lazily(spec, part, name, depth) {
   return node;
 }
 
-/** What a content of a body or an answer looks like. */
+/** What the content of a body or a response looks like. */
 function content(spec, media, caption) {
   return Object.entries(media ?? {}).map(([type, { schema }]) => {
     const parts = schema ? inner(spec, schema) : [];
@@ -213,8 +216,20 @@ function parameterTable(spec, parameters, caption) {
         el("p", { class: "quiet" }, bounds(flatten(spec, parameter.schema ?? {})))))))));
 }
 
-function responseList(spec, responses, label) {
-  return Object.entries(responses ?? {}).map(([status, reference]) => {
+/** What comes when it goes well is shown; what comes when it does not is there to be opened. */
+function responses(spec, operation, label) {
+  const all = Object.entries(operation.responses ?? {});
+  const isGood = ([status]) => status.startsWith("2");
+  const failures = all.filter((entry) => !isGood(entry));
+  return [
+    responseList(spec, all.filter(isGood), label),
+    failures.length ? el("details", {}, el("summary", {}, `Failures: ${failures.map(([status]) => status).join(", ")}`),
+      el("div", { class: "inner" }, responseList(spec, failures, label))) : "",
+  ];
+}
+
+function responseList(spec, entries, label) {
+  return entries.map(([status, reference]) => {
     const response = resolve(spec, reference);
     const summary = el("summary", {}, el("code", {}, status), " ", inline(response.description ?? ""));
     const headers = Object.entries(response.headers ?? {}).map(([name, header]) =>
@@ -223,7 +238,7 @@ function responseList(spec, responses, label) {
     const fill = () => {
       if (node.open && !node.dataset.filled) {
         node.dataset.filled = "yes";
-        node.append(...content(spec, response.content, `answer ${status} of ${label}`).flat(Infinity));
+        node.append(...content(spec, response.content, `response ${status} of ${label}`).flat(Infinity));
       }
     };
     node.addEventListener("toggle", fill);
@@ -245,7 +260,7 @@ function article(entry) {
     parameters.length ? [el("h4", {}, "Parameters"), parameterTable(spec, parameters, `parameters of ${label}`)] : "",
     body.content ? [el("h4", {}, "Request body"), prose(body.description), content(spec, body.content, `body of ${label}`)] : "",
     el("h4", {}, "Example"), example(curl(entry), label),
-    el("h4", {}, "Answers"), responseList(spec, operation.responses, label));
+    el("h4", {}, "Responses"), responses(spec, operation, label));
 }
 
 /** Every operation with what is shown of it, in the document's order. */

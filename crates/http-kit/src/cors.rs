@@ -48,9 +48,14 @@ impl Cors {
         if self.any {
             return Some(HeaderValue::from_static("*"));
         }
-        let text = origin.to_str().ok()?;
-        let listed = self.origins.iter().any(|known| known.eq_ignore_ascii_case(text));
-        (listed || self.loopback && is_loopback(text)).then(|| origin.clone())
+        self.lists(headers).then(|| origin.clone())
+    }
+
+    /// Whether a request's origin is one of the list; any origin is none of it.
+    pub(crate) fn lists(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
+        let listed = self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin));
+        listed || self.loopback && is_loopback(origin)
     }
 
     /// The headers that answer a browser's question before the request proper.

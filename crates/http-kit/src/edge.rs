@@ -132,6 +132,11 @@ impl Edge {
         &*self.shared.authenticator
     }
 
+    /// Whether a request's `Origin` is one that the operator listed; `*` lists none.
+    pub(crate) fn lists_origin(&self, headers: &HeaderMap) -> bool {
+        self.shared.cors.lists(headers)
+    }
+
     pub(crate) fn draining(&self) -> &CancellationToken {
         &self.shared.draining
     }
@@ -190,6 +195,7 @@ impl MountedService {
         discard_identity(request.headers_mut());
         let origin = edge.shared.cors.grant(request.headers());
         let from_page = request.headers().contains_key(header::ORIGIN);
+        let version = asked_version(request.headers());
         let context = Arc::new(Context::new(id, request.method().clone(), Arc::clone(&self.mount)));
         let span = edge.span.map_or_else(Span::none, |make| make(request.method(), request.headers()));
         let mut record = Record::new(Arc::clone(&context), span.clone());
@@ -212,6 +218,9 @@ impl MountedService {
             error::render(&mut response, &error, &context.request_id);
         }
         dress(response.headers_mut(), &context, origin, from_page);
+        if let Some(name) = version {
+            response.headers_mut().insert(name, HeaderValue::from_static("v1"));
+        }
         record.head(&response);
         let is_stream = crate::sse::is_stream(response.headers());
         response.map(|body| EdgeBody::new(body, record, is_stream))
@@ -261,6 +270,12 @@ fn discard_identity(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
+}
+
+/// The header by which a client names the API's version, if it does. There is one version; it is said in return.
+fn asked_version(headers: &HeaderMap) -> Option<HeaderName> {
+    const NAMES: [HeaderName; 2] = [HeaderName::from_static("api-version"), HeaderName::from_static("x-api-version")];
+    NAMES.into_iter().find(|name| headers.contains_key(name))
 }
 
 /// The headers that every answer has.

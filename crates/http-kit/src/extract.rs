@@ -11,6 +11,7 @@ use bytes::Bytes;
 use domain::{Error, Kind, page::PageRequest};
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt;
+use memchr::memmem;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ApiError, body::Refusal};
@@ -28,6 +29,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_is_json(request.headers())?;
         let body = read(request.into_body()).await?;
+        check_has_no_nul(&body)?;
         Ok(Self(wire::json::parse(&body)?))
     }
 }
@@ -38,6 +40,25 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => ApiError::from(Error::internal(error)).into_response(),
         }
+    }
+}
+
+/// A JSON body that may be missing. Refuses what [`Json`] refuses.
+#[derive(Clone, Copy, Debug)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let is_json = check_is_json(request.headers());
+        let body = read(request.into_body()).await?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        is_json?;
+        check_has_no_nul(&body)?;
+        Ok(Self(Some(wire::json::parse(&body)?)))
     }
 }
 
@@ -82,6 +103,15 @@ async fn read(body: Body) -> Result<Bytes, Error> {
             Err(Error::invalid("invalid_request", "The body broke off.").source(error))
         }
     }
+}
+
+/// PostgreSQL cannot store the character NUL; a body that holds it is refused before anything is done with it.
+fn check_has_no_nul(body: &[u8]) -> Result<(), Error> {
+    let is_escape = |at: usize| body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0;
+    if memmem::find_iter(body, b"\\u0000").any(is_escape) {
+        return Err(Error::invalid("invalid_request", "The body holds the character NUL (\\u0000)."));
+    }
+    Ok(())
 }
 
 fn check_is_json(headers: &HeaderMap) -> Result<(), Error> {

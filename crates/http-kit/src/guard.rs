@@ -83,7 +83,7 @@ where
         context.set_route(route.clone());
     }
     let route = context.route();
-    if !mount.is_open(request.method(), route) {
+    if !mount.is_unguarded(request.method(), route) {
         context.authenticate(request.headers()).await?;
     }
     let limits = mount.limits(route);

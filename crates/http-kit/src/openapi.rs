@@ -40,16 +40,19 @@ const GUARDED: [(&str, &str); 2] =
     [("401", "There are no credentials, or they are not good."), ("403", "The caller may not do this.")];
 
 /// What the edge can answer on any route.
-const ALWAYS: [(&str, &str); 9] = [
+const ALWAYS: [(&str, &str); 12] = [
     ("400", "Something in the request is wrong; `param` names it."),
     ("404", "There is no such thing, or none of the caller's."),
     ("405", "The path does not have this method; `Allow` lists those it has."),
     ("408", "The body came too slowly."),
     ("413", "The body is too large."),
+    ("414", "The address is too long."),
     ("415", "The body is of another type."),
     ("429", "Too much was asked for; `Retry-After` says how long to wait."),
+    ("431", "The headers are too many or too long."),
     ("500", "A fault of the server; tell the operator the request id."),
     ("503", "The server cannot serve this right now."),
+    ("504", "It took too long."),
 ];
 
 /// Adds to a document what holds for every route.

@@ -44,6 +44,7 @@ pub struct Service {
     ready: ReadyCheck,
     router: OpenApiRouter,
     open: &'static [(Method, &'static str)],
+    self_guarded: &'static [(Method, &'static str)],
     limits: &'static [RouteLimits],
     registry: Registry,
 }
@@ -59,6 +60,7 @@ impl Service {
             ready: health::always(),
             router,
             open: &[],
+            self_guarded: &[],
             limits: &[],
             registry: Registry::default(),
         }
@@ -86,6 +88,12 @@ impl Service {
     /// The routes that need no caller, by verb and template. Every other route does.
     pub fn open(self, open: &'static [(Method, &'static str)]) -> Self {
         Self { open, ..self }
+    }
+
+    /// The routes that are not open but whose handlers judge the credentials themselves, because other ones count there
+    /// than elsewhere.
+    pub fn self_guarded(self, routes: &'static [(Method, &'static str)]) -> Self {
+        Self { self_guarded: routes, ..self }
     }
 
     /// The routes that allow more, or less, than [`RouteLimits::DEFAULT`].
@@ -119,7 +127,7 @@ impl Service {
             edge: edge.clone(),
             metrics,
             document,
-            open: health::OPEN.iter().chain(openapi::OPEN).chain(METRICS_OPEN).chain(self.open).cloned().collect(),
+            unguarded: [health::OPEN, openapi::OPEN, METRICS_OPEN, self.open, self.self_guarded].concat(),
             limits: self.limits,
         });
         // The order matters: what is set after the guard is not behind it, so that an unknown path and a wrong verb are
@@ -145,7 +153,7 @@ pub(crate) struct Mount {
     pub(crate) edge: Edge,
     pub(crate) metrics: Arc<Metrics>,
     document: OpenApi,
-    open: Vec<(Method, &'static str)>,
+    unguarded: Vec<(Method, &'static str)>,
     limits: &'static [RouteLimits],
 }
 
@@ -158,10 +166,10 @@ impl Mount {
         &self.document
     }
 
-    /// Whether a route needs no caller. `HEAD` is as open as `GET`.
-    pub(crate) fn is_open(&self, method: &Method, route: &str) -> bool {
+    /// Whether a route's handler runs without a caller. `HEAD` is as open as `GET`.
+    pub(crate) fn is_unguarded(&self, method: &Method, route: &str) -> bool {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.open.iter().any(|(verb, path)| *path == route && verb == method)
+        self.unguarded.iter().any(|(verb, path)| *path == route && verb == method)
     }
 
     pub(crate) fn limits(&self, route: &str) -> RouteLimits {

@@ -108,14 +108,18 @@ impl Activity {
 
     pub(super) fn read(&self, bytes: &[u8]) {
         // On HTTP/2 other frames than a request's come and go between requests.
-        if self.busy.load(Relaxed) > 0 || self.multiplexed.load(Relaxed) {
+        if self.multiplexed.load(Relaxed) {
+            return;
+        }
+        if self.busy.load(Relaxed) > 0 {
+            self.head.miss();
             return;
         }
         let is_first = self.head_since.load(Relaxed) == 0;
         if is_first {
             self.head_since.store(self.now(), Relaxed);
         }
-        self.head.add(bytes, is_first, self.max_head);
+        self.head.add(bytes, is_first, self.unread.load(Relaxed), self.max_head);
     }
 
     /// Whether the head of a request that has begun can be read in one way only.

@@ -1,52 +1,97 @@
-//! The bytes of the head that is being read, kept for one question that the HTTP library's own reading leaves open.
+//! The bytes of the head that is being read, kept for what the HTTP library's own reading leaves open.
 //!
 //! A request with both `Transfer-Encoding` and `Content-Length` is how requests are smuggled past a proxy that reads
-//! the other one. The library serves such a request by its chunks and drops the length before anybody can see it; that
-//! is allowed, but refusing is safer (RFC 9112, 6.1), and for that the head must be looked at as it came.
+//! the other one. The library serves such a request by its chunks and drops the length before anybody can see it; it
+//! also takes a bare line feed as the end of a line. Both are allowed, but refusing is safer (RFC 9112, 2.2 and 6.1),
+//! and for that the head must be looked at as it came.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::Error;
-use http::{HeaderMap, header};
-
-/// Bytes behind a head that are kept, since they may be the next one's beginning. Without them, the library's reading
-/// holds.
-const MOST_KEPT: usize = 4 * 1024;
+use http::{HeaderMap, HeaderValue, header};
+use memchr::{memchr_iter, memmem};
 
 /// The bytes that came since the connection was last idle, up to a bound.
 #[derive(Default)]
-pub(super) struct Head(Mutex<Vec<u8>>);
+pub(super) struct Head(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    begins: Begins,
+}
+
+/// Where the head begins in what was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Begins {
+    /// With the first byte.
+    Here,
+    /// Somewhere: the rest of a body may stand before it.
+    Later,
+    /// It came, at least in part, while another request was served, and was not kept.
+    #[default]
+    Unseen,
+}
 
 impl Head {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what came; `is_first` when nothing of this head was there before.
-    pub(super) fn add(&self, bytes: &[u8], is_first: bool, most: usize) {
+    /// Notes what came while the connection was idle; `is_first` when nothing came since the last request, `behind_body`
+    /// when that request's body may not have ended.
+    pub(super) fn add(&self, bytes: &[u8], is_first: bool, behind_body: bool, most: usize) {
         let mut kept = self.lock();
-        if is_first {
-            kept.clear();
+        if is_first && kept.bytes.is_empty() {
+            kept.begins = if behind_body { Begins::Later } else { Begins::Here };
         }
-        let room = most.saturating_sub(kept.len()).min(bytes.len());
-        kept.extend_from_slice(&bytes[..room]);
+        let room = most.saturating_sub(kept.bytes.len()).min(bytes.len());
+        kept.bytes.extend_from_slice(&bytes[..room]);
     }
 
-    /// Whether the head that was just read says one thing only about its body's length.
+    /// Notes that bytes came which are not kept.
+    pub(super) fn miss(&self) {
+        *self.lock() = Kept::default();
+    }
+
+    /// Whether the head that was just read can be read in one way only.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let mut kept = std::mem::take(&mut *self.lock());
-        let end = kept.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(kept.len(), |at| at + 4);
-        let is_ambiguous = headers.contains_key(header::TRANSFER_ENCODING) && has_length(&kept[..end]);
-        if end < kept.len() && kept.len() - end <= MOST_KEPT {
-            kept.drain(..end);
-            *self.lock() = kept;
+        let Kept { mut bytes, begins } = std::mem::take(&mut *self.lock());
+        let is_chunked = is_chunked(headers)?;
+        let end = match begins {
+            Begins::Here => memmem::find(&bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4),
+            Begins::Later | Begins::Unseen => bytes.len(),
+        };
+        let head = &bytes[..end];
+        if begins == Begins::Here && has_bare_line_feed(head) {
+            return Err(Error::invalid("invalid_request", "The lines of a head end with CR and LF."));
         }
-        if is_ambiguous {
-            let message = "A request has Transfer-Encoding or Content-Length, never both.";
+        if is_chunked && (begins == Begins::Unseen || has_length(head)) {
+            let message = "A request has Transfer-Encoding or Content-Length, never both; and one with a body waits for \
+                           the answer to the one before.";
             return Err(Error::invalid("invalid_request", message));
+        }
+        if begins == Begins::Here && end < bytes.len() && !is_chunked && !headers.contains_key(header::CONTENT_LENGTH) {
+            // The next head, sent without waiting: there is no body that could stand before it.
+            bytes.drain(..end);
+            *self.lock() = Kept { bytes, begins };
         }
         Ok(())
     }
+}
+
+/// Whether the body comes in chunks. Other codings are not undone here, and two of them could hide each other.
+fn is_chunked(headers: &HeaderMap) -> Result<bool, Error> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(Error::invalid("invalid_request", "The only transfer coding is chunked.")),
+    }
+}
+
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r')
 }
 
 fn has_length(head: &[u8]) -> bool {

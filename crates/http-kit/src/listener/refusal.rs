@@ -7,19 +7,28 @@ use http_body_util::Full;
 
 use crate::{RequestId, error, request_id};
 
-/// HTTP/1.1 wants one `Host`; two, or none, are read differently by different servers (RFC 9112, 3.2).
+/// HTTP/1.1 wants one `Host`; two, or none, are read differently by different servers (RFC 9112, 3.2), and so is one
+/// that names no host.
 pub(super) fn check_host<B>(request: &Request<B>) -> Result<(), Error> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    match (request.version(), hosts) {
-        (_, 1) => Ok(()),
-        (version, 0) if version != Version::HTTP_11 => Ok(()),
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (request.version(), hosts.next(), hosts.next()) {
+        (_, Some(host), None) if is_host(host) => Ok(()),
+        (_, Some(_), None) => Err(Error::invalid("invalid_request", "The Host header names no host.")),
+        (version, None, _) if version != Version::HTTP_11 => Ok(()),
         _ => Err(Error::invalid("invalid_request", "A request needs one Host header.")),
     }
+}
+
+/// A name or an address and perhaps a port; empty where the address has no authority.
+fn is_host(value: &HeaderValue) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
+    value.as_bytes().iter().all(is_plain)
 }
 
 /// The answer to a request that is refused before the edge; the connection ends with it.
 pub(super) fn response(error: &Error) -> Response<Full<Bytes>> {
     let id = RequestId::new(&Clock::System);
+    note(error, &id);
     let mut response = Response::new(error::envelope(error, &id).into());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     let headers = response.headers_mut();
@@ -28,6 +37,11 @@ pub(super) fn response(error: &Error) -> Response<Full<Bytes>> {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(request_id::HEADER, id.to_header());
     response
+}
+
+/// Nothing of the request log: there is no request yet, and whoever sends garbage could fill it.
+fn note(error: &Error, id: &RequestId) {
+    tracing::debug!(request_id = id.as_str(), code = error.code(), "Refused what is no proper request");
 }
 
 /// Our answer where `bytes` is the HTTP library's own to a head that it cannot read: a status and three headers, no
@@ -49,6 +63,7 @@ pub(super) fn instead_of(bytes: &[u8]) -> Option<Bytes> {
         _ => return None,
     };
     let id = RequestId::new(&Clock::System);
+    note(&error, &id);
     let body = error::envelope(&error, &id);
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n\

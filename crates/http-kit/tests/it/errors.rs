@@ -124,6 +124,9 @@ async fn bad_bodies_name_what_is_wrong() {
         (deep.as_bytes(), "invalid_json", None),
         (b"{}", "missing_parameter", Some("name")),
         (b"{\"name\": 1}", "invalid_parameter", Some("name")),
+        (b"{\"name\": \"a\\u0000\"}", "invalid_request", None),
+        (b"{\"name\": \"a\\\\\\u0000\"}", "invalid_request", None),
+        (b"{\"name\": \"\\ud800\"}", "invalid_json", None),
         (b"{\"name\": \"a\", \"parts\": [1, -2]}", "invalid_parameter", Some("parts[1]")),
     ] {
         let answer = app.call(post_of("/closed", body.to_vec())).await;
@@ -131,6 +134,12 @@ async fn bad_bodies_name_what_is_wrong() {
         assert_eq!(answer.failure(400), code, "{shown}");
         assert_eq!(answer.json()["error"]["param"].as_str(), param, "{shown}");
     }
+}
+
+#[tokio::test]
+async fn what_only_looks_like_an_escape_is_taken() {
+    let answer = App::new().call(post_of("/closed", "{\"name\": \"a\\\\u0000\"}")).await;
+    assert_eq!(answer.json()["name"], "a\\u0000");
 }
 
 #[tokio::test]

@@ -9,12 +9,12 @@
 
 mod cors;
 mod docs;
+mod echoes;
 mod errors;
 mod extract;
 mod listener;
 mod metrics;
 mod paths;
-mod request_id;
 mod request_log;
 mod spans;
 mod sse;

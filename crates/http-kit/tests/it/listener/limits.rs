@@ -52,8 +52,9 @@ async fn a_refusal_reaches_a_client_that_sends_everything_first() {
                  content-length: {length}\r\n\r\n"
             ))
             .await;
-        for _ in 0..length / 65_536 {
-            client.send([b' '; 65_536]).await;
+        let piece = vec![b' '; 65_536];
+        for _ in 0..length / piece.len() {
+            client.send(&piece).await;
         }
         let answer = client.until("request_id").await;
         assert_eq!(status(&answer), expected, "{answer}");

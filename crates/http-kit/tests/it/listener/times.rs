@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_kit::EdgeOptions;
+use http_kit::{EdgeOptions, ListenerOptions};
 use tokio::{
     io::AsyncWriteExt,
     time::{Instant, timeout},
@@ -38,12 +38,13 @@ async fn a_head_that_drips_is_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_one_in_use_is_not() {
-    let served = App::new().listen(hurried()).await;
+    // In use for longer than it may be idle, with pauses that are far shorter.
+    let served = App::new().listen(ListenerOptions { idle_timeout: 3, ..hurried() }).await;
     let mut client = Client::connect(served.address).await;
-    for _ in 0..4 {
+    for _ in 0..8 {
         client.send(HEAD).await;
         assert_eq!(status(&client.until("\r\n\r\nopen").await), 200);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
     }
     assert_eq!(client.rest().await, "");
 }

@@ -1,4 +1,4 @@
-//! Each request has an id: the client's, if it is well formed.
+//! What is echoed of a request: its id, if it is well formed, and the version.
 
 use axum::body::Body;
 use http::Request;
@@ -27,4 +27,14 @@ async fn without_one_each_request_gets_its_own() {
     let (first, second) = (app.get("/open").await, app.get("/open").await);
     assert!(first.header("x-request-id").unwrap().starts_with("req_"));
     assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn the_version_is_said_to_those_who_name_one() {
+    let app = App::new();
+    for name in ["api-version", "x-api-version"] {
+        let request = Request::get("/open").header(name, "v7").body(Body::empty()).unwrap();
+        assert_eq!(app.call(request).await.header(name), Some("v1"));
+    }
+    assert_eq!(app.get("/open").await.header("api-version"), None);
 }
