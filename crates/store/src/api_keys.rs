@@ -25,11 +25,13 @@ const LIST_UP: &str =
     "SELECT id, user_id, name, prefix, suffix, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys
     WHERE user_id = $1 AND ($2 OR (revoked_at IS NULL AND expires_at > $3)) AND ($4 IS NULL OR id > $4)
     ORDER BY id LIMIT $5";
+const OWNER: &str = "SELECT user_id FROM api_keys WHERE id = $1";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL";
 const BY_DIGEST: &str =
     "SELECT k.id AS key_id, k.name AS key_name, k.prefix, k.suffix, k.scopes, k.created_at AS key_created_at,
         k.expires_at, k.last_used_at, k.revoked_at,
-        u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at
+        u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at,
+        u.email_verified_at, u.disabled_at
     FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.digest = $1 AND u.disabled_at IS NULL";
 const USED: &str =
     "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
@@ -162,6 +164,13 @@ impl Reader {
             .bind(now)
             .fetch_one(c).await)?;
         Ok(count.unsigned_abs())
+    }
+
+    /// Whose key this is: for who administers the server.
+    pub async fn api_key_owner(&mut self, id: &ApiKeyId) -> Result<Option<UserId>> {
+        let owner: Option<String> =
+            on!(self, c => sqlx::query_scalar(OWNER).bind(id.as_str()).fetch_optional(c).await)?;
+        owner.map(|owner| text::id(&owner, "api_keys.user_id")).transpose()
     }
 
     /// The key with this SHA-256, whatever its state, and its owner, unless disabled. This is how a caller becomes

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use domain::Kind;
+use sqlx::error::DatabaseError as _;
 
 /// An error of the database. Becomes a [`domain::Error`] where it leaves for a caller.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the database has no room left on its disk")]
     Full(#[source] sqlx::Error),
+    /// The SQLite file holds what no SQLite wrote.
+    #[error("its file is damaged: bring it back from a copy, or move it away to begin with an empty one")]
+    Damaged(#[source] sqlx::Error),
+    /// The disk refuses to read or write.
+    #[error("its disk fails or is full: make room or mend it, and start again")]
+    Disk(#[source] sqlx::Error),
     /// The database was migrated by a newer server.
     #[error(
         "the database has schema version {found} and this server knows versions up to {known}: \
@@ -63,6 +70,17 @@ pub enum StoreError {
     Statement(#[source] sqlx::Error),
 }
 
+/// SQLite's result codes for files that it cannot read, and for disks that fail; their further details are in higher
+/// bits.
+const SQLITE_DAMAGED: [i32; 2] = [11, 26];
+const SQLITE_DISK: [i32; 1] = [10];
+
+fn is_sqlite(error: &dyn sqlx::error::DatabaseError, codes: &[i32]) -> bool {
+    let code =
+        error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| codes.contains(&(code & 0xff)))
+}
+
 /// SQLite's result code for a full disk.
 const SQLITE_FULL: &str = "13";
 /// PostgreSQL's codes for a full disk; connections refused, cut or used up; shutting down or starting.
@@ -75,6 +93,8 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(Some(error))
             }
+            sqlx::Error::Database(database) if is_sqlite(&**database, &SQLITE_DAMAGED) => Self::Damaged(error),
+            sqlx::Error::Database(database) if is_sqlite(&**database, &SQLITE_DISK) => Self::Disk(error),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 Some(SQLITE_FULL | POSTGRES_FULL) => Self::Full(error),
                 Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error)),
@@ -89,7 +109,7 @@ impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         let message = match error {
             StoreError::Unavailable(_) => "The database does not answer at the moment.",
-            StoreError::Full(_) => "The server cannot store anything at the moment.",
+            StoreError::Full(_) | StoreError::Disk(_) => "The server cannot store anything at the moment.",
             other => return Self::internal(other),
         };
         Self::new(Kind::Unavailable(Some(std::time::Duration::from_secs(1))), "service_unavailable", message)

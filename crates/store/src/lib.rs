@@ -12,6 +12,7 @@
 //! `Tx` while waiting for anything but the store.
 
 mod api_keys;
+mod code_flow;
 mod engine;
 mod error;
 mod migrate;
@@ -22,6 +23,7 @@ mod samples;
 mod sessions;
 mod signing_keys;
 mod text;
+mod user_settings;
 mod users;
 
 use std::{
@@ -37,10 +39,15 @@ use domain::Clock;
 use engine::{Conn, Engine, Held, on};
 
 pub use api_keys::KeyFilter;
+pub use code_flow::{AuthorizationCode, LoginRequest};
 pub use error::StoreError;
 pub use options::DatabaseOptions;
+pub use refresh_tokens::{NewRefreshToken, RefreshToken, RefreshTokenState, Successors};
 pub use revocations::{Revocation, Revocations};
+pub use sessions::TokenUser;
 pub use signing_keys::SigningKey;
+pub use user_settings::ChangedSettings;
+pub use users::{Account, Taken};
 
 /// The result of everything here.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -35,7 +35,10 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_identity", 2 "0002_samples"];
+const MIGRATIONS: &[Migration] = migrations![
+    1 "0001_identity", 2 "0002_samples", 3 "0003_refresh_families", 4 "0004_user_settings", 5 "0005_accounts",
+    6 "0006_code_flow",
+];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.
 const LOCK: i64 = 0x6a61_6e5f_6d69_6772;

@@ -2,7 +2,7 @@
 //!
 //! A convenience on top of a bound: caches look again after two seconds anyway, so a lost message costs no more.
 
-use domain::ids::{ApiKeyId, SessionId};
+use domain::ids::{ApiKeyId, SessionId, UserId};
 use sqlx::postgres::PgListener;
 
 use crate::{
@@ -20,6 +20,8 @@ pub enum Revocation {
     ApiKey(ApiKeyId),
     /// A session was ended.
     Session(SessionId),
+    /// A user changed: what the user may do, or whether anything at all.
+    User(UserId),
     /// The connection was lost and messages with it: anything may have been taken back.
     Unknown,
 }
@@ -54,6 +56,8 @@ fn parse(payload: &str) -> Revocation {
         Revocation::ApiKey(id)
     } else if let Ok(id) = SessionId::parse(payload) {
         Revocation::Session(id)
+    } else if let Ok(id) = UserId::parse(payload) {
+        Revocation::User(id)
     } else {
         Revocation::Unknown // From a server of another version: being careful is right and cheap.
     }
@@ -65,6 +69,7 @@ impl Tx {
         let payload = match what {
             Revocation::ApiKey(id) => id.as_str(),
             Revocation::Session(id) => id.as_str(),
+            Revocation::User(id) => id.as_str(),
             Revocation::Unknown => "",
         };
         if let Conn::Postgres(c) = self.conn() {

@@ -2,7 +2,7 @@
 
 use domain::{
     Timestamp,
-    ids::{SessionId, UserId},
+    ids::{SessionId, TokenId, UserId},
     session::Session,
     user::User,
 };
@@ -10,22 +10,56 @@ use domain::{
 use crate::{Reader, Result, Revocation, Tx, engine::on, users::UserRow};
 
 const INSERT: &str = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-const LIVE_USER: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at
-    FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE s.user_id = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3 AND u.disabled_at IS NULL";
+const LIVE_USER: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at,
+        u.email_verified_at, u.disabled_at,
+        CAST(CASE WHEN t.parent IS NOT NULL AND t.access_used_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS first_use
+    FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN refresh_tokens t ON t.access_token_id = $3
+    WHERE s.user_id = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > $4 AND u.disabled_at IS NULL
+        AND t.access_revoked_at IS NULL";
+const EXTEND: &str = "UPDATE sessions SET expires_at = $3 WHERE user_id = $1 AND id = $2 AND expires_at < $3";
 const REVOKE: &str = "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL";
 const DELETE_EXPIRED: &str = "DELETE FROM sessions
     WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 
+/// Whom an access token proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenUser {
+    /// The user of its session.
+    pub user: User,
+    /// Whether its use is to be noted: it came with a token that replaced another, and no use of it is noted yet.
+    pub first_use: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct TokenUserRow {
+    first_use: i64,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+impl TokenUserRow {
+    fn into_token_user(self) -> Result<TokenUser> {
+        Ok(TokenUser { user: self.user.into_user()?, first_use: self.first_use != 0 })
+    }
+}
+
 impl Reader {
-    /// The user of a session, if the session lives at `now` and the user is not disabled.
-    pub async fn live_session_user(&mut self, owner: &UserId, id: &SessionId, now: Timestamp) -> Result<Option<User>> {
-        let row: Option<UserRow> = on!(self, c => sqlx::query_as(LIVE_USER)
+    /// The user of an access token, if the token was not taken back, its session lives at `now` and the user is not
+    /// disabled.
+    pub async fn access_token_user(
+        &mut self,
+        owner: &UserId,
+        session: &SessionId,
+        token: &TokenId,
+        now: Timestamp,
+    ) -> Result<Option<TokenUser>> {
+        let row: Option<TokenUserRow> = on!(self, c => sqlx::query_as(LIVE_USER)
             .bind(owner.as_str())
-            .bind(id.as_str())
+            .bind(session.as_str())
+            .bind(token.as_str())
             .bind(now.micros())
             .fetch_optional(c).await)?;
-        row.map(UserRow::into_user).transpose()
+        row.map(TokenUserRow::into_token_user).transpose()
     }
 }
 
@@ -37,6 +71,16 @@ impl Tx {
             .bind(session.user_id.as_str())
             .bind(session.created_at.micros())
             .bind(session.expires_at.micros())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Lets a session live until `until`, unless it already lives longer.
+    pub async fn extend_session(&mut self, owner: &UserId, id: &SessionId, until: Timestamp) -> Result<()> {
+        on!(self, c => sqlx::query(EXTEND)
+            .bind(owner.as_str())
+            .bind(id.as_str())
+            .bind(until.micros())
             .execute(c).await.map(drop))?;
         Ok(())
     }

@@ -1,17 +1,39 @@
 //! The table `users`.
 
-use domain::{Timestamp, ids::UserId, user::User};
+use domain::{
+    Role, Timestamp,
+    ids::UserId,
+    page::{Order, Page, PageRequest},
+    user::User,
+};
 use sqlx::types::Json;
 
 use crate::{
-    Reader, Result, Tx,
+    Reader, Result, Revocation, StoreError, Tx,
     engine::{Conn, on},
     text,
 };
 
 const INSERT: &str = "INSERT INTO users (id, issuer, subject, username, email, name, roles, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const GET: &str = "SELECT id, issuer, subject, username, email, name, roles, created_at FROM users WHERE id = $1";
+const MAKE_ACCOUNT: &str = "UPDATE users SET username = $2, username_folded = $3, email = $4, email_folded = $5,
+        email_verified_at = NULL, name = $6, roles = $7, password_hash = $8
+    WHERE id = $1";
+const GET: &str = "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
+    FROM users WHERE id = $1";
+const BY_NAME: &str = "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at,
+        disabled_at, password_hash
+    FROM users WHERE email_folded = $1 OR username_folded = $1";
+const LIST_UP: &str =
+    "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
+    FROM users WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2";
+const LIST_DOWN: &str =
+    "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
+    FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
+const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
 const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 
 /// A row of the table, or the part of a join that is a user.
@@ -25,6 +47,8 @@ pub(crate) struct UserRow {
     pub(crate) name: Option<String>,
     pub(crate) roles: Json<Vec<String>>,
     pub(crate) created_at: i64,
+    pub(crate) email_verified_at: Option<i64>,
+    pub(crate) disabled_at: Option<i64>,
 }
 
 impl UserRow {
@@ -35,11 +59,38 @@ impl UserRow {
             subject: self.subject,
             username: self.username,
             email: self.email,
+            email_verified: self.email_verified_at.is_some(),
             name: self.name,
             roles: text::roles_from_column(&self.roles),
             created_at: Timestamp::from_micros(self.created_at),
+            disabled_at: self.disabled_at.map(Timestamp::from_micros),
         })
     }
+}
+
+/// A user with what proves a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user, disabled or not.
+    pub user: User,
+    /// The password's hash; none for who cannot sign in by one.
+    pub password_hash: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    password_hash: Option<String>,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+/// What another account has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The address.
+    Email,
+    /// The username.
+    Username,
 }
 
 impl Reader {
@@ -48,10 +99,32 @@ impl Reader {
         let row: Option<UserRow> = on!(self, c => sqlx::query_as(GET).bind(id.as_str()).fetch_optional(c).await)?;
         row.map(UserRow::into_user).transpose()
     }
+
+    /// The account with this address or username, in whatever case. Guests have none. This is how a caller becomes
+    /// known, so there is no owner to begin with.
+    pub async fn account(&mut self, name: &str) -> Result<Option<Account>> {
+        let row: Option<AccountRow> = on!(self, c => sqlx::query_as(BY_NAME).bind(fold(name)).fetch_optional(c).await)?;
+        row.map(|row| Ok(Account { user: row.user.into_user()?, password_hash: row.password_hash })).transpose()
+    }
+
+    /// A page of all users. `after` may be any id, since users are not deleted while they are listed.
+    pub async fn users(&mut self, page: &PageRequest) -> Result<Page<User>> {
+        let list = match page.order {
+            Order::Asc => LIST_UP,
+            Order::Desc => LIST_DOWN,
+        };
+        let rows: Vec<UserRow> = on!(self, c => sqlx::query_as(list)
+            .bind(&page.after)
+            .bind(i64::from(page.limit) + 1)
+            .fetch_all(c).await)?;
+        let users = rows.into_iter().map(UserRow::into_user).collect::<Result<Vec<_>>>()?;
+        Ok(Page::from_lookahead(users, page.limit))
+    }
 }
 
 impl Tx {
-    /// Adds a user. Issuer and subject together, and the username, must be new.
+    /// Adds a user who cannot sign in again: a guest, or what [`Tx::make_account`] makes an account of. Issuer and
+    /// subject together, and the username, must be new.
     pub async fn insert_user(&mut self, user: &User) -> Result<()> {
         on!(self, c => sqlx::query(INSERT)
             .bind(user.id.as_str())
@@ -66,6 +139,64 @@ impl Tx {
         Ok(())
     }
 
+    /// Gives a user's row a name, an address that nobody has proven, roles and a password, and tells the other processes
+    /// at the commit. When something is taken, the transaction is good for nothing any more.
+    pub async fn make_account(&mut self, user: &User, password_hash: Option<&str>) -> Result<Result<(), Taken>> {
+        let done = on!(self, c => sqlx::query(MAKE_ACCOUNT)
+            .bind(user.id.as_str())
+            .bind(&user.username)
+            .bind(fold(&user.username))
+            .bind(&user.email)
+            .bind(user.email.as_deref().map(fold))
+            .bind(&user.name)
+            .bind(text::roles_to_column(&user.roles))
+            .bind(password_hash)
+            .execute(c).await.map(drop));
+        match done {
+            Ok(()) => {
+                self.announce(&Revocation::User(user.id.clone())).await?;
+                Ok(Ok(()))
+            }
+            Err(error) => taken(error).map(Err),
+        }
+    }
+
+    /// Sets a user's roles and tells the other processes at the commit; `false` when there is no such user.
+    pub async fn set_roles(&mut self, id: &UserId, roles: &[Role]) -> Result<bool> {
+        let changed = on!(self, c => sqlx::query(SET_ROLES)
+            .bind(id.as_str())
+            .bind(text::roles_to_column(roles))
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        self.announce(&Revocation::User(id.clone())).await?;
+        Ok(changed > 0)
+    }
+
+    /// Sets the hash of a user's password; `false` when there is no such user.
+    pub async fn set_password(&mut self, id: &UserId, hash: &str) -> Result<bool> {
+        let changed = on!(self, c => sqlx::query(SET_PASSWORD).bind(id.as_str()).bind(hash)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(changed > 0)
+    }
+
+    /// Disables a user, or lets one in again, and tells the other processes at the commit; `false` when there is no such
+    /// user.
+    pub async fn set_disabled(&mut self, id: &UserId, since: Option<Timestamp>) -> Result<bool> {
+        let changed = on!(self, c => sqlx::query(SET_DISABLED)
+            .bind(id.as_str())
+            .bind(since.map(Timestamp::micros))
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        self.announce(&Revocation::User(id.clone())).await?;
+        Ok(changed > 0)
+    }
+
+    /// Ends all of a user's sessions and tells the other processes at the commit; says how many.
+    pub async fn end_sessions(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        let ended = on!(self, c => sqlx::query(END_SESSIONS).bind(owner.as_str()).bind(now.micros())
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        self.announce(&Revocation::User(owner.clone())).await?;
+        Ok(ended)
+    }
+
     /// Makes other transactions that lock the same user wait for this one, so that what it counts stays true until it
     /// commits. SQLite has one writer and needs no lock (nor knows `FOR UPDATE`).
     pub async fn lock_user(&mut self, id: &UserId) -> Result<()> {
@@ -73,5 +204,27 @@ impl Tx {
             sqlx::query(LOCK).bind(id.as_str()).execute(c).await?;
         }
         Ok(())
+    }
+}
+
+/// A name as it is compared: by us, since the databases' own `LOWER` differ.
+fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Which unique key a statement broke. PostgreSQL names the index, SQLite the column.
+fn taken(error: sqlx::Error) -> Result<Taken> {
+    let key = match &error {
+        sqlx::Error::Database(database) if database.is_unique_violation() => {
+            database.constraint().unwrap_or_else(|| database.message()).to_owned()
+        }
+        _ => return Err(error.into()),
+    };
+    if key.contains("email") {
+        Ok(Taken::Email)
+    } else if key.contains("username") {
+        Ok(Taken::Username)
+    } else {
+        Err(StoreError::Statement(error))
     }
 }

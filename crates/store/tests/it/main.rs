@@ -8,9 +8,11 @@
 )]
 
 mod api_keys;
+mod code_flow;
 mod full;
 mod migrations;
 mod parity;
+mod refresh_tokens;
 mod revocations;
 mod samples;
 mod sessions;
@@ -18,4 +20,5 @@ mod signing_keys;
 mod store;
 mod support;
 mod unavailable;
+mod user_settings;
 mod users;

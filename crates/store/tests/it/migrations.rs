@@ -9,7 +9,10 @@ use testkit::{database::Database, on_both_databases};
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "DROP TABLE samples; DELETE FROM schema_migrations WHERE version = 2;";
+const UNDO_LAST: &str = "DROP TABLE login_requests; DROP TABLE authorization_codes;
+    DELETE FROM schema_migrations WHERE version = 6;";
+/// The version that this server migrates to.
+const LATEST: i64 = 6;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.
@@ -29,7 +32,7 @@ on_both_databases! {
         store.close().await;
         let store = open(&database).await;
         assert_eq!(store.read().await.unwrap().user(&user.id).await.unwrap(), Some(user));
-        assert_eq!(database.number(VERSIONS).await, 2);
+        assert_eq!(database.number(VERSIONS).await, LATEST);
     }
 
     async fn an_older_database_is_brought_up_with_its_rows(database: Database) {
@@ -42,14 +45,14 @@ on_both_databases! {
         let mut reader = store.read().await.unwrap();
         assert_eq!(reader.user(&user.id).await.unwrap(), Some(user));
         assert!(reader.sample().await.unwrap().is_some());
-        assert_eq!(database.number(VERSIONS).await, 2);
+        assert_eq!(database.number(VERSIONS).await, LATEST);
     }
 
     async fn a_newer_schema_is_refused_in_plain_words(database: Database) {
         open(&database).await.close().await;
         database.execute("INSERT INTO schema_migrations (version, name, applied_at) VALUES (99, 'x', 0)").await;
         let error = Store::open(&options(&database)).await.unwrap_err();
-        assert!(matches!(error, StoreError::SchemaTooNew { found: 99, known: 2 }), "{error:?}");
+        assert!(matches!(error, StoreError::SchemaTooNew { found: 99, known: LATEST }), "{error:?}");
         assert!(error.to_string().contains("version 99"), "{error}");
         assert!(error.to_string().contains("start the newer server"), "{error}");
     }
@@ -61,7 +64,7 @@ on_both_databases! {
         let stores = tokio::join!(start(), start(), start(), start());
         stores.0.ping().await.unwrap();
         stores.3.ping().await.unwrap();
-        assert_eq!(database.number(VERSIONS).await, 2);
+        assert_eq!(database.number(VERSIONS).await, LATEST);
     }
 
     async fn a_failed_migration_leaves_the_database_as_it_was(database: Database) {
@@ -83,19 +86,19 @@ async fn a_sqlite_file_is_copied_before_it_is_migrated() {
     let user = insert_user(&store).await;
     store.close().await;
     database.execute(UNDO_LAST).await;
-    let partial = database.directory().unwrap().join("jan.db.before-2.bak.partial");
+    let partial = database.directory().unwrap().join(format!("jan.db.before-{LATEST}.bak.partial"));
     fs::write(&partial, "left behind by a server that was killed").unwrap();
 
     open(&database).await.close().await;
-    let copy = database.directory().unwrap().join("jan.db.before-2.bak");
-    assert_eq!(copies(&database), [copy.clone()]);
+    let copy = database.directory().unwrap().join(format!("jan.db.before-{LATEST}.bak"));
+    assert_eq!(copies(&database), std::slice::from_ref(&copy));
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", copy.display())).await.unwrap();
     let (version, name): (i64, String) =
         sqlx::query_as("SELECT (SELECT MAX(version) FROM schema_migrations), username FROM users")
             .fetch_one(&mut connection)
             .await
             .unwrap();
-    assert_eq!((version, name), (1, user.username), "the copy is what the migration began with");
+    assert_eq!((version, name), (LATEST - 1, user.username), "the copy is what the migration began with");
 }
 
 #[tokio::test]
@@ -104,11 +107,11 @@ async fn without_a_copy_there_is_no_migration() {
     open(&database).await.close().await;
     database.execute(UNDO_LAST).await;
     // The copy's place is taken by a directory.
-    fs::create_dir_all(database.directory().unwrap().join("jan.db.before-2.bak/x")).unwrap();
+    fs::create_dir_all(database.directory().unwrap().join(format!("jan.db.before-{LATEST}.bak/x"))).unwrap();
     let error = Store::open(&options(&database)).await.unwrap_err();
     assert!(matches!(error, StoreError::Backup { .. }), "{error:?}");
-    assert!(error.to_string().contains("jan.db.before-2.bak"), "{error}");
-    assert_eq!(database.number(VERSIONS).await, 1);
+    assert!(error.to_string().contains(&format!("jan.db.before-{LATEST}.bak")), "{error}");
+    assert_eq!(database.number(VERSIONS).await, LATEST - 1);
 }
 
 #[tokio::test]

@@ -1,11 +1,24 @@
-//! The tables `sessions` and `refresh_tokens`.
+//! The table `sessions`.
 
 use std::time::Duration;
 
-use domain::{Clock, ids::SessionId};
+use ::store::Reader;
+use domain::{
+    Clock, Timestamp,
+    ids::{SessionId, TokenId, UserId},
+    user::User,
+};
 use testkit::on_both_databases;
 
-use crate::support::{HOUR, NOW, a_session, insert_user, open};
+use crate::support::{HOUR, NOW, a_refresh_token, a_session, insert_user, open};
+
+/// The user of an access token of this session that no refresh token came with.
+async fn live(reader: &mut Reader, owner: &UserId, session: &SessionId, now: Timestamp) -> Option<User> {
+    let token = TokenId::new(&Clock::System);
+    let found = reader.access_token_user(owner, session, &token, now).await.unwrap()?;
+    assert!(!found.first_use, "there is nowhere to note it");
+    Some(found.user)
+}
 
 on_both_databases! {
     async fn a_session_lives_until_it_expires(database: Database) {
@@ -17,12 +30,12 @@ on_both_databases! {
         tx.commit().await.unwrap();
 
         let mut reader = store.read().await.unwrap();
-        let just_before = NOW + (HOUR - Duration::from_micros(1));
-        assert_eq!(reader.live_session_user(&user.id, &session.id, NOW).await.unwrap(), Some(user.clone()));
-        assert!(reader.live_session_user(&user.id, &session.id, just_before).await.unwrap().is_some());
-        assert_eq!(reader.live_session_user(&user.id, &session.id, NOW + HOUR).await.unwrap(), None);
+        let just_before = NOW + Duration::from_micros(3_599_999_999);
+        assert_eq!(live(&mut reader, &user.id, &session.id, NOW).await, Some(user.clone()));
+        assert!(live(&mut reader, &user.id, &session.id, just_before).await.is_some());
+        assert_eq!(live(&mut reader, &user.id, &session.id, NOW + HOUR).await, None);
         let unknown = SessionId::new(&Clock::System);
-        assert_eq!(reader.live_session_user(&user.id, &unknown, NOW).await.unwrap(), None);
+        assert_eq!(live(&mut reader, &user.id, &unknown, NOW).await, None);
     }
 
     async fn a_revoked_session_is_over_at_once_and_is_revoked_once(database: Database) {
@@ -34,7 +47,8 @@ on_both_databases! {
         assert!(tx.revoke_session(&user.id, &session.id, NOW).await.unwrap());
         assert!(!tx.revoke_session(&user.id, &session.id, NOW).await.unwrap());
         tx.commit().await.unwrap();
-        assert_eq!(store.read().await.unwrap().live_session_user(&user.id, &session.id, NOW).await.unwrap(), None);
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(live(&mut reader, &user.id, &session.id, NOW).await, None);
     }
 
     async fn foreign_owners_neither_see_nor_end_a_session(database: Database) {
@@ -43,9 +57,9 @@ on_both_databases! {
         let session = a_session(&user);
         let mut tx = store.write().await.unwrap();
         tx.insert_session(&session).await.unwrap();
-        assert_eq!(tx.live_session_user(&stranger.id, &session.id, NOW).await.unwrap(), None);
+        assert_eq!(live(&mut tx, &stranger.id, &session.id, NOW).await, None);
         assert!(!tx.revoke_session(&stranger.id, &session.id, NOW).await.unwrap());
-        assert!(tx.live_session_user(&user.id, &session.id, NOW).await.unwrap().is_some());
+        assert!(live(&mut tx, &user.id, &session.id, NOW).await.is_some());
     }
 
     async fn a_disabled_user_has_no_session(database: Database) {
@@ -56,7 +70,8 @@ on_both_databases! {
         tx.insert_session(&session).await.unwrap();
         tx.commit().await.unwrap();
         database.execute("UPDATE users SET disabled_at = 1").await;
-        assert_eq!(store.read().await.unwrap().live_session_user(&user.id, &session.id, NOW).await.unwrap(), None);
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(live(&mut reader, &user.id, &session.id, NOW).await, None);
     }
 
     async fn expired_sessions_go_with_their_tokens_a_few_at_a_time(database: Database) {
@@ -67,7 +82,7 @@ on_both_databases! {
             let mut session = a_session(&user);
             session.expires_at = NOW + HOUR * n;
             tx.insert_session(&session).await.unwrap();
-            tx.insert_refresh_token(&session.id, &[n as u8; 32], NOW, session.expires_at).await.unwrap();
+            tx.insert_refresh_token(&a_refresh_token(&session, &[n as u8; 32])).await.unwrap();
         }
         tx.commit().await.unwrap();
 
@@ -81,22 +96,16 @@ on_both_databases! {
         assert_eq!(database.number("SELECT COUNT(*) FROM refresh_tokens").await, 2);
     }
 
-    async fn a_refresh_token_belongs_to_a_session_and_is_new(database: Database) {
+    async fn a_session_is_extended_by_its_owner_and_never_cut_short(database: Database) {
         let store = open(&database).await;
-        let user = insert_user(&store).await;
+        let (user, stranger) = (insert_user(&store).await, insert_user(&store).await);
         let session = a_session(&user);
         let mut tx = store.write().await.unwrap();
         tx.insert_session(&session).await.unwrap();
-        tx.insert_refresh_token(&session.id, &[1; 32], NOW, NOW + HOUR).await.unwrap();
-        tx.commit().await.unwrap();
-
-        let mut tx = store.write().await.unwrap();
-        tx.insert_refresh_token(&session.id, &[1; 32], NOW, NOW + HOUR).await.unwrap_err();
-        drop(tx);
-        let mut tx = store.write().await.unwrap();
-        let unknown = SessionId::new(&Clock::System);
-        tx.insert_refresh_token(&unknown, &[2; 32], NOW, NOW + HOUR).await.unwrap_err();
-        drop(tx);
-        assert_eq!(database.number("SELECT COUNT(*) FROM refresh_tokens").await, 1);
+        tx.extend_session(&user.id, &session.id, NOW + HOUR * 2).await.unwrap();
+        tx.extend_session(&user.id, &session.id, NOW).await.unwrap();
+        tx.extend_session(&stranger.id, &session.id, NOW + HOUR * 9).await.unwrap();
+        assert!(live(&mut tx, &user.id, &session.id, NOW + HOUR).await.is_some());
+        assert_eq!(live(&mut tx, &user.id, &session.id, NOW + HOUR * 2).await, None);
     }
 }

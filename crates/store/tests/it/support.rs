@@ -1,12 +1,12 @@
 //! What several of these tests need.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use ::store::{DatabaseOptions, Store};
+use ::store::{DatabaseOptions, NewRefreshToken, Store};
 use domain::{
     Clock, Role, Secret, Timestamp,
     api_key::ApiKey,
-    ids::{ApiKeyId, SessionId, UserId},
+    ids::{ApiKeyId, SessionId, TokenId, UserId},
     session::Session,
     user::User,
 };
@@ -33,9 +33,11 @@ pub(crate) fn a_user() -> User {
         subject: id.as_str().to_owned(),
         username: format!("guest-{id}"),
         email: Some("ada@example.org".to_owned()),
+        email_verified: false,
         name: None,
         roles: vec![Role::Guest, Role::User],
         created_at: NOW,
+        disabled_at: None,
         id,
     }
 }
@@ -51,6 +53,13 @@ pub(crate) async fn insert_user(store: &Store) -> User {
 /// A session of `user` that lives for an hour.
 pub(crate) fn a_session(user: &User) -> Session {
     Session { id: SessionId::new(&Clock::System), user_id: user.id.clone(), created_at: NOW, expires_at: NOW + HOUR }
+}
+
+/// The first refresh token of `session`, alive as long as it; its access token is not asked for.
+pub(crate) fn a_refresh_token<'a>(session: &'a Session, digest: &'a [u8; 32]) -> NewRefreshToken<'a> {
+    static ACCESS: LazyLock<TokenId> = LazyLock::new(|| TokenId::new(&Clock::System));
+    let (created_at, expires_at) = (NOW, session.expires_at);
+    NewRefreshToken { digest, session: &session.id, parent: None, access_token: &ACCESS, created_at, expires_at }
 }
 
 /// The `n`th key of `user`: later in order than those before it, active for an hour.

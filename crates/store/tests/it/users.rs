@@ -1,10 +1,26 @@
 //! The table `users`.
 
-use ::store::StoreError;
-use domain::{Clock, Kind, Role, ids::UserId};
+use ::store::{Store, StoreError, Taken};
+use domain::{
+    Clock, Kind, Role,
+    ids::{ApiKeyId, UserId},
+    page::{Order, PageRequest},
+    user::User,
+};
 use testkit::on_both_databases;
 
-use crate::support::{a_key, a_user, insert_key, insert_user, open};
+use crate::support::{HOUR, NOW, a_key, a_refresh_token, a_session, a_user, digest, insert_key, insert_user, open};
+
+/// A user with the account `name`.
+async fn insert_account(store: &Store, name: &str, hash: Option<&str>) -> User {
+    let user = insert_user(store).await;
+    let email = Some(format!("{name}@example.org"));
+    let user = User { username: name.to_owned(), email, roles: vec![Role::User], ..user };
+    let mut tx = store.write().await.unwrap();
+    tx.make_account(&user, hash).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    user
+}
 
 on_both_databases! {
     async fn a_user_comes_back_as_it_was(database: Database) {
@@ -43,7 +59,7 @@ on_both_databases! {
 
         let mut other_issuer = a_user();
         other_issuer.subject.clone_from(&first.subject);
-        other_issuer.issuer = "https://elsewhere.test".to_owned();
+        "https://elsewhere.test".clone_into(&mut other_issuer.issuer);
         let mut tx = store.write().await.unwrap();
         tx.insert_user(&other_issuer).await.unwrap();
     }
@@ -64,5 +80,120 @@ on_both_databases! {
         let page = domain::page::PageRequest { limit: 1, ..Default::default() };
         let error = store.read().await.unwrap().api_keys(&key.user_id, ::store::KeyFilter::All, &page).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { column: "api_keys.id" }), "{error:?}");
+    }
+
+    async fn an_account_is_found_by_address_and_username_in_any_case(database: Database) {
+        let store = open(&database).await;
+        let ada = insert_account(&store, "Ada", Some("$argon2id$x")).await;
+        insert_account(&store, "Eve", None).await;
+        let guest = insert_user(&store).await;
+        let mut reader = store.read().await.unwrap();
+        for name in ["Ada", "ADA", "ada@example.org", "Ada@EXAMPLE.org"] {
+            let found = reader.account(name).await.unwrap().unwrap();
+            assert_eq!((found.user, found.password_hash.as_deref()), (ada.clone(), Some("$argon2id$x")), "{name}");
+        }
+        assert_eq!(reader.account("eve").await.unwrap().unwrap().password_hash, None);
+        for nobody in ["", "ad", "ada@", "%", "' OR 1=1 --", &guest.username] {
+            assert_eq!(reader.account(nobody).await.unwrap(), None, "{nobody:?}");
+        }
+    }
+
+    async fn addresses_and_usernames_are_one_accounts_in_any_case(database: Database) {
+        let store = open(&database).await;
+        insert_account(&store, "Ada", None).await;
+        let other = insert_user(&store).await;
+        let address = User { email: Some("ADA@example.ORG".to_owned()), username: "other".to_owned(), ..other.clone() };
+        let username = User { email: Some("other@example.org".to_owned()), username: "aDA".to_owned(), ..other.clone() };
+        for (wish, expected) in [(address, Taken::Email), (username, Taken::Username)] {
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(tx.make_account(&wish, None).await.unwrap(), Err(expected));
+        }
+        assert_eq!(store.read().await.unwrap().user(&other.id).await.unwrap(), Some(other));
+    }
+
+    async fn of_two_who_want_a_name_at_once_one_gets_it(database: Database) {
+        let store = open(&database).await;
+        let (one, two) = (insert_user(&store).await, insert_user(&store).await);
+        let take = async |user: User| {
+            let mut tx = store.write().await.unwrap();
+            let wish = User { username: "ada".to_owned(), ..user };
+            let taken = tx.make_account(&wish, None).await.unwrap();
+            tokio::task::yield_now().await;
+            if taken.is_ok() {
+                tx.commit().await.unwrap();
+            }
+            taken.is_ok()
+        };
+        // They have the same address too.
+        let (one, two) = tokio::join!(take(one), take(two));
+        assert!(one ^ two);
+    }
+
+    async fn users_are_listed_in_pages(database: Database) {
+        let store = open(&database).await;
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(insert_user(&store).await.id);
+        }
+        ids.sort();
+        let mut reader = store.read().await.unwrap();
+        let page = |after: Option<&UserId>, order| PageRequest { limit: 3, after: after.map(ToString::to_string), order };
+        let first = reader.users(&page(None, Order::Asc)).await.unwrap();
+        assert_eq!(first.items.iter().map(|user| &user.id).collect::<Vec<_>>(), ids[..3].iter().collect::<Vec<_>>());
+        assert!(first.has_more);
+        let last = reader.users(&page(Some(&ids[2]), Order::Asc)).await.unwrap();
+        assert_eq!((last.items.len(), last.has_more), (2, false));
+        let down = reader.users(&page(Some(&ids[1]), Order::Desc)).await.unwrap();
+        assert_eq!(down.items.iter().map(|user| &user.id).collect::<Vec<_>>(), [&ids[0]]);
+    }
+
+    async fn roles_and_passwords_are_set(database: Database) {
+        let store = open(&database).await;
+        let (ada, eve) = (insert_account(&store, "ada", None).await, insert_account(&store, "eve", None).await);
+        let mut tx = store.write().await.unwrap();
+        assert!(tx.set_roles(&ada.id, &[Role::User, Role::Admin]).await.unwrap());
+        assert!(tx.set_password(&ada.id, "$argon2id$y").await.unwrap());
+        let found = tx.account("ada").await.unwrap().unwrap();
+        assert_eq!((found.user.roles, found.password_hash.as_deref()), (vec![Role::User, Role::Admin], Some("$argon2id$y")));
+        assert_eq!(tx.account("eve").await.unwrap().unwrap().user, eve);
+        let nobody = UserId::new(&Clock::System);
+        assert!(!tx.set_roles(&nobody, &[]).await.unwrap());
+        assert!(!tx.set_password(&nobody, "").await.unwrap());
+        assert!(!tx.set_disabled(&nobody, None).await.unwrap());
+    }
+
+    async fn a_disabled_user_says_since_when_and_can_be_let_in_again(database: Database) {
+        let store = open(&database).await;
+        let user = insert_user(&store).await;
+        let mut tx = store.write().await.unwrap();
+        assert!(tx.set_disabled(&user.id, Some(NOW)).await.unwrap());
+        assert_eq!(tx.user(&user.id).await.unwrap().unwrap().disabled_at, Some(NOW));
+        assert!(tx.set_disabled(&user.id, None).await.unwrap());
+        assert_eq!(tx.user(&user.id).await.unwrap(), Some(user));
+    }
+
+    async fn all_sessions_of_one_user_end(database: Database) {
+        let store = open(&database).await;
+        let (user, other) = (insert_user(&store).await, insert_user(&store).await);
+        let mut tx = store.write().await.unwrap();
+        for (n, owner) in [(1, &user), (2, &user), (3, &other)] {
+            let session = a_session(owner);
+            tx.insert_session(&session).await.unwrap();
+            tx.insert_refresh_token(&a_refresh_token(&session, &[n; 32])).await.unwrap();
+        }
+        assert_eq!(tx.end_sessions(&user.id, NOW + HOUR).await.unwrap(), 2);
+        assert_eq!(tx.end_sessions(&user.id, NOW + HOUR).await.unwrap(), 0);
+        assert!(tx.refresh_token(&[2; 32]).await.unwrap().unwrap().ended);
+        assert!(!tx.refresh_token(&[3; 32]).await.unwrap().unwrap().ended);
+    }
+
+    async fn a_keys_owner_is_known(database: Database) {
+        let store = open(&database).await;
+        let key = a_key(&insert_user(&store).await, 1);
+        insert_key(&store, &key).await;
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(reader.api_key_owner(&key.id).await.unwrap(), Some(key.user_id.clone()));
+        assert_eq!(reader.api_key_owner(&ApiKeyId::new(&Clock::System)).await.unwrap(), None);
+        assert!(reader.api_key_by_digest(&digest(&key)).await.unwrap().is_some());
     }
 }

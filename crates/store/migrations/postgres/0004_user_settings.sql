@@ -1,0 +1,7 @@
+-- What users changed about their settings; what is not in it is as by default.
+
+CREATE TABLE user_settings (
+    user_id    TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    changes    JSONB NOT NULL, -- JSON object
+    updated_at BIGINT NOT NULL
+);

@@ -1,0 +1,104 @@
+//! The tables `login_requests` and `authorization_codes`. Whatever is taken is gone: it counts once.
+
+use domain::{Timestamp, ids::UserId};
+
+use crate::{Result, Tx, engine::on, text};
+
+const BEGIN: &str = "INSERT INTO login_requests (state, verifier, redirect_url, expires_at) VALUES ($1, $2, $3, $4)";
+const TAKE_REQUEST: &str = "DELETE FROM login_requests WHERE state = $1 RETURNING verifier, redirect_url, expires_at";
+const GRANT: &str = "INSERT INTO authorization_codes (code, user_id, challenge, browser, expires_at)
+    VALUES ($1, $2, $3, $4, $5)";
+const TAKE_CODE: &str =
+    "DELETE FROM authorization_codes WHERE code = $1 RETURNING user_id, challenge, browser, expires_at";
+const FORGET_REQUESTS: &str = "DELETE FROM login_requests
+    WHERE state IN (SELECT state FROM login_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+const FORGET_CODES: &str = "DELETE FROM authorization_codes
+    WHERE code IN (SELECT code FROM authorization_codes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+
+/// A sign-in that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRequest {
+    /// What proves that who exchanges the code is who began.
+    pub verifier: String,
+    /// Where the browser is to land.
+    pub redirect_url: String,
+    /// Until when it may be finished.
+    pub expires_at: Timestamp,
+}
+
+/// What a user granted by signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// Who signed in.
+    pub user_id: UserId,
+    /// The digest of the verifier that may exchange the code.
+    pub challenge: String,
+    /// The SHA-256 of the cookie of the browser that signed in.
+    pub browser: Vec<u8>,
+    /// Until when the code may be exchanged.
+    pub expires_at: Timestamp,
+}
+
+impl Tx {
+    /// Keeps a sign-in that was begun, by the SHA-256 of its state.
+    pub async fn insert_login_request(&mut self, state: &[u8; 32], request: &LoginRequest) -> Result<()> {
+        on!(self, c => sqlx::query(BEGIN)
+            .bind(&state[..])
+            .bind(&request.verifier)
+            .bind(&request.redirect_url)
+            .bind(request.expires_at.micros())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Takes a sign-in that was begun, lapsed or not.
+    pub async fn take_login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
+        let row: Option<(String, String, i64)> =
+            on!(self, c => sqlx::query_as(TAKE_REQUEST).bind(&state[..]).fetch_optional(c).await)?;
+        Ok(row.map(|(verifier, redirect_url, expires_at)| LoginRequest {
+            verifier,
+            redirect_url,
+            expires_at: Timestamp::from_micros(expires_at),
+        }))
+    }
+
+    /// Keeps a code, by its SHA-256.
+    pub async fn insert_authorization_code(&mut self, code: &[u8; 32], granted: &AuthorizationCode) -> Result<()> {
+        on!(self, c => sqlx::query(GRANT)
+            .bind(&code[..])
+            .bind(granted.user_id.as_str())
+            .bind(&granted.challenge)
+            .bind(&granted.browser)
+            .bind(granted.expires_at.micros())
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Takes a code, lapsed or not.
+    pub async fn take_authorization_code(&mut self, code: &[u8; 32]) -> Result<Option<AuthorizationCode>> {
+        let row: Option<(String, String, Vec<u8>, i64)> =
+            on!(self, c => sqlx::query_as(TAKE_CODE).bind(&code[..]).fetch_optional(c).await)?;
+        row.map(|(user_id, challenge, browser, expires_at)| {
+            Ok(AuthorizationCode {
+                user_id: text::id(&user_id, "authorization_codes.user_id")?,
+                challenge,
+                browser,
+                expires_at: Timestamp::from_micros(expires_at),
+            })
+        })
+        .transpose()
+    }
+
+    /// Forgets at most `limit` each of the sign-ins and codes that lapsed before `now`; says how many of the more.
+    pub async fn delete_expired_code_flow(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        let mut most = 0;
+        for statement in [FORGET_REQUESTS, FORGET_CODES] {
+            let forgotten = on!(self, c => sqlx::query(statement)
+                .bind(now.micros())
+                .bind(i64::from(limit))
+                .execute(c).await.map(|done| done.rows_affected()))?;
+            most = most.max(forgotten);
+        }
+        Ok(most)
+    }
+}
