@@ -377,7 +377,7 @@ async fn write_answer(socket: &mut TcpStream, answer: Answer) -> Ended {
     }
     let mut head = format!("HTTP/1.1 {} Scripted\r\ntransfer-encoding: chunked\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("\r\n");
     if socket.write_all(head.as_bytes()).await.is_err() {
@@ -393,7 +393,7 @@ async fn write_answer(socket: &mut TcpStream, answer: Answer) -> Ended {
                 socket.write_all(&chunk).await.is_err()
             }
             Step::Wait(pause) => left_within(socket, pause).await,
-            Step::Stall => left_within(socket, Duration::from_secs(3_600)).await,
+            Step::Stall => left_within(socket, Duration::from_hours(1)).await,
             Step::Cut => return Ended::Cut,
         };
         if left {

@@ -1,9 +1,5 @@
 //! Acknowledged means durable: what a caller was given survives a kill.
 
-use std::time::Duration;
-
-use serde_json::json;
-
 use crate::server::Setup;
 
 const ARGUMENTS: [&str; 2] = ["--no-embedded-model", "--scripted"];
@@ -33,14 +29,8 @@ async fn keys_tokens_and_revocations_survive_a_kill() {
 async fn a_kill_in_mid_stream_leaves_nothing_that_hinders_the_next_start() {
     let mut server = Setup::new().scripted().start().await;
     let (_, key) = server.key(&server.guest().await).await;
-    let body =
-        json!({"model": "scripted/lorem-100000", "stream": true, "messages": [{"role": "user", "content": "go"}]});
-    let url = server.url("llm-api", "/v1/chat/completions");
-    {
-        let stream = server.try_call(http::Method::POST, &url, Some(&key), Some(&body));
-        // Dropped in the middle.
-        let _unfinished = tokio::time::timeout(Duration::from_millis(100), stream).await;
-    }
+    let stream = server.stream(&server.url("llm-api", "/v1/chat/completions"), &key, "scripted/slow").await;
     server.kill_and_restart(&ARGUMENTS).await;
+    drop(stream);
     server.chat(&key, "scripted/echo", "hello").await.expect(200);
 }

@@ -267,6 +267,24 @@ impl Server {
         self.post("llm-api", "/v1/chat/completions", Some(key), &body).await
     }
 
+    /// Asks a model for a stream through `url`, on a connection that closes with it; the stream after its first bytes.
+    pub(crate) async fn stream(&self, url: &str, key: &str, model: &str) -> hyper::body::Incoming {
+        let body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "go on"}]});
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(url)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body.to_string().into()))
+            .unwrap();
+        let answer = client().request(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let mut stream = answer.into_body();
+        let first = stream.frame().await.expect("the stream has a beginning").unwrap();
+        assert!(String::from_utf8_lossy(first.data_ref().unwrap()).contains("data:"), "a first event is passed on");
+        stream
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
