@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything, in this order, with what it needs. What cannot run fails.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tempfile::TempDir;
 use test_postgres::Cluster;
 
 use crate::{cache, generate, node, process, python};
@@ -47,7 +48,7 @@ pub(crate) fn run() -> Result<()> {
     let mut steps = Vec::new();
     let environment = prepare("the SDKs for Python and Node", &mut steps, sdks)?;
     let postgres = prepare("PostgreSQL", &mut steps, postgres)?;
-    let server = prepare("building everything", &mut steps, build)?;
+    let (_aside, server) = prepare("building everything", &mut steps, build)?;
     prepare("the models", &mut steps, || models(&server))?;
 
     let mut run = Run { environment, server, postgres, counts: Counts::default(), steps };
@@ -153,8 +154,8 @@ fn postgres() -> Result<Cluster> {
     Cluster::start()
 }
 
-/// Builds every test and the server; says where the server is.
-fn build() -> Result<PathBuf> {
+/// Builds every test and the server, and sets the server aside: Cargo puts every clone's at the same place.
+fn build() -> Result<(TempDir, PathBuf)> {
     let mut command =
         process::cargo(&[&PACKAGES[..], &["--no-run", "--message-format", "json-render-diagnostics"]].concat())?;
     let messages = process::output(&mut command)?;
@@ -163,7 +164,10 @@ fn build() -> Result<PathBuf> {
     let server = artifacts
         .filter(|artifact| artifact["target"]["name"] == "jan-server" && artifact["profile"]["test"] == false)
         .find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-    server.context("Cargo built no jan-server")
+    let aside = TempDir::with_prefix_in("jan-server-", cache::target()?)?;
+    let path = aside.path().join("jan-server");
+    fs::copy(server.context("Cargo built no jan-server")?, &path)?;
+    Ok((aside, path))
 }
 
 /// Fetches the models that are missing, as a person would.
