@@ -8,6 +8,9 @@ Does its own set-up: builds the example `speed` of crate `inference` in release,
 llama.cpp) with pip into a virtual environment in the cache directory, unless this Python has it already. The model
 file must be there: `jan-server model pull jan-small`.
 
+The machine must do nothing else: llama.cpp's threads wait for each other at barriers and fall to a fraction of their
+speed where others work. `chrt -r 5 python3 benches/llama_cpp.py` (as root) gives both programs the processors.
+
 Prints medians: prompt tokens per second, generated tokens per second, seconds to the first token, and the ratios.
 """
 
