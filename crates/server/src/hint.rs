@@ -7,7 +7,11 @@ use crate::{client, config::Config, services::ServiceName};
 /// The text.
 pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<&str>) -> String {
     let address = |port| client::address(config.server.bind, port);
-    let mut text = format!("\njan-server {} is up; its data is in {}.\n\n", env!("CARGO_PKG_VERSION"), config.server.data_dir.display());
+    let mut text = format!(
+        "\njan-server {} is up; its data is in {}.\n\n",
+        env!("CARGO_PKG_VERSION"),
+        config.server.data_dir.display()
+    );
     for (service, port) in ports {
         _ = writeln!(text, "  {:<13} {}", service.name(), address(*port));
     }
@@ -32,7 +36,7 @@ pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<
             );
         }
     }
-    text.push_str("\nCtrl-C stops it.\n");
+    text.push_str("\nCtrl-C stops it.\n\n");
     text
 }
 
@@ -40,7 +44,8 @@ pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<
 fn program() -> String {
     let name = "jan-server".to_owned();
     let Ok(path) = std::env::current_exe() else { return name };
-    let on_path = std::env::var_os("PATH").is_some_and(|dirs| std::env::split_paths(&dirs).any(|dir| dir.join("jan-server") == path));
+    let on_path = std::env::var_os("PATH")
+        .is_some_and(|dirs| std::env::split_paths(&dirs).any(|dir| dir.join("jan-server") == path));
     if on_path {
         return name;
     }

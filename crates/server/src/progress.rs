@@ -1,6 +1,7 @@
 //! How far a download is: a line that redraws itself on a terminal, a line now and then elsewhere.
 
 use std::{
+    fmt::Write,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,10 +12,12 @@ use crate::telemetry::LogWriter;
 const REDRAW: Duration = Duration::from_millis(200);
 /// Between two lines elsewhere.
 const REPEAT: Duration = Duration::from_secs(10);
+/// What has not moved for so long is not shown any more.
+const STALE: Duration = Duration::from_secs(10);
 /// The rate is that of the last so many seconds.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Signs of the bar.
-const WIDTH: u64 = 24;
+const WIDTH: usize = 24;
 
 /// Where progress is shown.
 pub(crate) enum Show {
@@ -53,6 +56,17 @@ impl Reporter {
         }
         if done >= total {
             self.clear();
+        }
+    }
+
+    /// Takes away what nobody has updated for a while, since a fetch that failed says so elsewhere. Ends never.
+    pub(crate) async fn forget_stale(&self) {
+        loop {
+            tokio::time::sleep(STALE).await;
+            let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.as_ref().and_then(|progress| progress.last).is_none_or(|last| last.elapsed() >= STALE) {
+                self.clear();
+            }
         }
     }
 
@@ -109,17 +123,19 @@ impl Progress {
 
     fn line(&self, done: u64, total: u64) -> String {
         let mut line = format!("Fetching {}", self.what);
-        if total > 0 {
-            let filled = (done.min(total) * WIDTH / total) as usize;
-            let bar = format!("{}{}", "=".repeat(filled), " ".repeat(WIDTH as usize - filled));
-            line.push_str(&format!(" [{bar}] {:3}% {} of {}", done.min(total) * 100 / total, size(done), size(total)));
-        } else {
-            line.push_str(&format!(" {}", size(done)));
+        // Writing to a String cannot fail.
+        match (done.min(total) * 100).checked_div(total) {
+            Some(percent) => {
+                let filled = (percent as usize * WIDTH) / 100;
+                let (bar, rest) = ("=".repeat(filled), " ".repeat(WIDTH - filled));
+                _ = write!(line, " [{bar}{rest}] {percent:3}% {} of {}", size(done), size(total));
+            }
+            None => _ = write!(line, " {}", size(done)),
         }
         if let Some(rate) = self.rate() {
-            line.push_str(&format!(", {}/s", size(rate as u64)));
+            _ = write!(line, ", {}/s", size(rate as u64));
             if total > done {
-                line.push_str(&format!(", {} left", time((total - done) as f64 / rate)));
+                _ = write!(line, ", {} left", time((total - done) as f64 / rate));
             }
         }
         line

@@ -1,33 +1,42 @@
 //! Reading JSON so that an error names its field.
 
+use std::borrow::Cow;
+
 use domain::Error;
 use serde::de::DeserializeOwned;
 
 /// Deepest nesting accepted anywhere in a body, as `serde_json` has it for what it reads itself.
 pub const MAX_DEPTH: usize = 128;
 
-/// Reads a body.
+/// Reads a body, which is an object.
 ///
-/// Reading is done twice when it fails: the second time at leisure, to find the field.
+/// What nobody here reads is passed on or stored, so the whole body must be sound: the reader itself looks at the
+/// encoding of what it reads only. Reading is done twice when it fails: the second time at leisure, to find the field.
 ///
 /// # Errors
-/// `invalid_json` for what is no JSON, is no UTF-8 or nests too deep; `missing_parameter` and `invalid_parameter` with
+/// `invalid_json` for what is no JSON, is no Unicode or nests too deep; `missing_parameter` and `invalid_parameter` with
 /// the field's path for JSON of another shape.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     check_depth(body)?;
-    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+    let text = std::str::from_utf8(body).map_err(not_text)?;
+    if has_lone_surrogate(body) {
+        return Err(Error::invalid("invalid_json", "The body holds half of a surrogate pair (\\ud800 to \\udfff)."));
+    }
+    // The reader would also take a list of the fields' values.
+    if text.trim_ascii_start().starts_with('[') {
+        return Err(explain::<serde_json::Map<String, serde_json::Value>>(text));
+    }
+    serde_json::from_str(text).map_err(|_| explain::<T>(text))
 }
 
 #[cold]
-fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Error {
-    if !error.is_data() {
-        return not_json(error);
-    }
-    // A wrong shape may stop the reader before a syntax error further on; broken JSON is the plainer answer.
-    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+fn explain<T: DeserializeOwned>(body: &str) -> Error {
+    // A wrong shape may stop the reader before a syntax error further on; broken JSON is the plainer answer. And the
+    // reader calls some wrong shapes syntax, such as a number where one of some words is due.
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(body) {
         return not_json(&error);
     }
-    let mut input = serde_json::Deserializer::from_slice(body);
+    let mut input = serde_json::Deserializer::from_str(body);
     match serde_path_to_error::deserialize::<_, T>(&mut input) {
         Ok(_) => Error::invalid("invalid_request", "The body is not of the expected shape."),
         Err(error) => {
@@ -42,17 +51,75 @@ fn not_json(error: &serde_json::Error) -> Error {
     Error::invalid("invalid_json", format!("The body is not valid JSON (line {line}, column {column})."))
 }
 
+#[cold]
+fn not_text(error: std::str::Utf8Error) -> Error {
+    Error::invalid("invalid_json", format!("The body is not UTF-8 (after {} bytes).", error.valid_up_to()))
+}
+
+/// Whether some escape is half of a pair only: such a text cannot be stored or written as UTF-8.
+fn has_lone_surrogate(body: &[u8]) -> bool {
+    let unit = |at: usize| {
+        let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut second_half = None;
+    for at in memchr::memmem::find_iter(body, b"\\u") {
+        // A backslash before it would make it a backslash and a letter.
+        if body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
+            continue;
+        }
+        match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => second_half = Some(at + 6),
+            Some(0xd800..=0xdbff) => return true,
+            Some(0xdc00..=0xdfff) if second_half != Some(at) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
 fn shape(path: &str, text: &str) -> Error {
-    let text = text.split(" at line ").next().unwrap_or(text);
+    let text = plain(text.split(" at line ").next().unwrap_or(text));
+    let text = shortened(&text);
     let path = if path == "." || path == "?" { "" } else { path };
     if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         let param = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
         return Error::invalid("missing_parameter", format!("{param} is required.")).param(param);
     }
+    if let Some(field) = text.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        let param = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+        return Error::invalid_parameter(&*param, format!("{param} is there twice."));
+    }
     if path.is_empty() {
         return Error::invalid("invalid_request", format!("The body is not of the expected shape: {text}."));
     }
     Error::invalid_parameter(path, format!("{path}: {text}."))
+}
+
+/// What was found may be the caller's own text, of whatever length: nobody wants it back whole.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 300;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// The reader's words for a shape in JSON's own: callers know nothing of types here.
+fn plain(text: &str) -> String {
+    let Some((found, expected)) = text.split_once(", expected ") else {
+        return text.replace("expected value", "a value of another type is needed");
+    };
+    let found = found.replace("type: map", "type: object").replace("type: sequence", "type: array");
+    let expected = match expected {
+        "f64" | "f32" => "a number",
+        "i64" | "i32" | "u64" | "u32" | "u16" | "usize" => "a whole number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
 /// Refuses a body that nests deeper than [`MAX_DEPTH`].
@@ -117,6 +184,12 @@ mod tests {
         name: String,
         items: Option<Vec<Item>>,
         raw: Option<Box<RawValue>>,
+        kind: Option<Kind>,
+    }
+    #[derive(Debug, Deserialize)]
+    enum Kind {
+        #[serde(rename = "a")]
+        A,
     }
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only the reading is looked at")]
@@ -138,7 +211,39 @@ mod tests {
             ("invalid_parameter".into(), Some("items[1].n".into()))
         );
         assert_eq!(error(r#"{"name":"a","items":[{}]}"#), ("missing_parameter".into(), Some("items[0].n".into())));
-        assert_eq!(error("[]").0, "invalid_request");
+        assert_eq!(error(r#"{"name":"a","name":"b"}"#), ("invalid_parameter".into(), Some("name".into())));
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        for body in ["[]", r#" ["a",null,null]"#, r#"[{"name":"a"}]"#, "null", "3", "\"a\""] {
+            assert_eq!(error(body), ("invalid_request".into(), None), "{body}");
+        }
+        assert_eq!(error("[").0, "invalid_json");
+    }
+
+    #[test]
+    fn errors_speak_of_json() {
+        let text = |body: &str| parse::<Sample>(body.as_bytes()).unwrap_err().to_string();
+        assert!(text(&format!(r#"{{"name":"a","items":"{}"}}"#, "\u{e9}".repeat(10_000))).len() < 1_000);
+        for body in [r#"{"name":"a","items":{}}"#, r#"{"name":"a","items":[{"n":0.5}]}"#, "3", "[3]"] {
+            let text = text(body);
+            for word in ["struct", "u32", "sequence", "map"] {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_nobody_reads_are_sound() {
+        for raw in [r#""\ud800""#, r#""\udc00\ud800""#, r#""\ud83d\ude00\ude00""#, r#""\\\ud800x""#, r#"{"\udfff":1}"#]
+        {
+            assert_eq!(error(&format!(r#"{{"name":"a","other":{raw}}}"#)).0, "invalid_json", "{raw}");
+        }
+        assert_eq!(parse::<Sample>(b"{\"name\":\"a\",\"other\":\"\xff\"}").unwrap_err().code(), "invalid_json");
+        for raw in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\u00e9""#] {
+            assert!(parse::<Sample>(format!(r#"{{"name":"a","other":{raw}}}"#).as_bytes()).is_ok(), "{raw}");
+        }
     }
 
     #[test]

@@ -5,4 +5,5 @@
 pub mod json;
 pub mod list;
 pub mod openai;
+pub mod settings;
 pub mod sse;

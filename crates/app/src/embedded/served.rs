@@ -277,7 +277,9 @@ impl Served {
             report(&self.id, progress);
             self.phase.send_replace(Phase::Fetching { progress, begun, at });
         };
-        self.files.pull(model, &mut progress).await.map(|_| ())
+        let path = self.files.pull(model, &mut progress).await?;
+        tracing::info!(model = self.id, path = %path.display(), "the model {} is here and can be asked", self.id);
+        Ok(())
     }
 
     /// Frees the engine's memory if nobody has used it for so long.

@@ -13,11 +13,11 @@ use providers::{ChatProvider, Offer};
 use tokio::time::Instant;
 
 /// Between two questions to a provider that answers.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 /// After a first failure; doubled with each further one.
 const BACKOFF: Duration = Duration::from_secs(2);
 /// Between two questions to a provider that is dead.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 pub(super) struct Registered {
     pub(super) name: Arc<str>,

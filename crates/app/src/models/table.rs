@@ -16,6 +16,8 @@ pub struct Model {
     pub created: i64,
     /// Who serves it.
     pub owned_by: Arc<str>,
+    /// Its place in the list: that of its provider, and its own among that provider's models, both from 0.
+    pub place: (usize, usize),
     provider: Arc<Registered>,
 }
 
@@ -39,11 +41,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn of(providers: &[Arc<Registered>]) -> Self {
         let mut table = Self::default();
-        for provider in providers {
+        for (group, provider) in providers.iter().enumerate() {
             let mut offers = provider.offers();
             offers.sort_by(|a, b| a.id.cmp(&b.id));
             offers.dedup_by(|a, b| a.id == b.id);
-            for offer in offers {
+            for (at, offer) in offers.into_iter().enumerate() {
                 let long: Arc<str> = format!("{}/{}", provider.name, offer.id).into();
                 let upstream_id: Arc<str> = offer.id.into();
                 let taken = table.ids.contains_key(&upstream_id);
@@ -52,6 +54,7 @@ impl Table {
                     upstream_id,
                     created: offer.created,
                     owned_by: offer.owned_by.map_or_else(|| Arc::clone(&provider.name), Into::into),
+                    place: (group, at),
                     provider: Arc::clone(provider),
                 });
                 table.ids.insert(Arc::clone(&model.id), Arc::clone(&model));

@@ -101,9 +101,7 @@ fn value(kind: Kind, unit: Option<i64>, text: &str) -> Result<Value, String> {
         Kind::Integer => integer(unit, text).map(Value::from).ok_or_else(|| format!("`{text}` is no whole number")),
         Kind::Number => text.parse::<f64>().map(Value::from).map_err(|_| format!("`{text}` is no number")),
         Kind::Text => Ok(Value::from(text)),
-        Kind::List => {
-            Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
-        }
+        Kind::List => Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()),
         Kind::Tables => Err("this is set in the file".to_owned()),
     }
 }

@@ -56,12 +56,7 @@ fn origin<'a>(origins: &'a BTreeMap<String, Origin>, path: &str) -> &'a Origin {
 
 impl Layers {
     pub(crate) fn new() -> Self {
-        Self {
-            values: Value::Object(Map::new()),
-            origins: BTreeMap::new(),
-            problems: Vec::new(),
-            file: None,
-        }
+        Self { values: Value::Object(Map::new()), origins: BTreeMap::new(), problems: Vec::new(), file: None }
     }
 
     /// Adds a file's values.
@@ -190,8 +185,7 @@ impl Layers {
         if !self.problems.is_empty() {
             return Err(Problems(self.problems));
         }
-        let mut settings =
-            Settings { config, values: self.values, origins: self.origins, file: self.file };
+        let mut settings = Settings { config, values: self.values, origins: self.origins, file: self.file };
         settings.follow_data_dir();
         Ok(settings)
     }

@@ -57,14 +57,7 @@ pub(crate) struct Ports {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self {
-            llm_api: 8080,
-            response_api: 8082,
-            media_api: 8285,
-            mcp_tools: 8091,
-            template_api: 8185,
-            gateway: 8000,
-        }
+        Self { llm_api: 8080, response_api: 8082, media_api: 8285, mcp_tools: 8091, template_api: 8185, gateway: 8000 }
     }
 }
 

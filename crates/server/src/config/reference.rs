@@ -90,7 +90,8 @@ fn default_text(field: &Field) -> String {
 
 /// Everything with its default, commented out, to copy from.
 pub(crate) fn default_file() -> String {
-    let mut text = "# Every setting with its default. Copy what you change to jan.toml in the data directory.\n".to_owned();
+    let mut text =
+        "# Every setting with its default. Copy what you change to jan.toml in the data directory.\n".to_owned();
     let mut section = "";
     for field in fields::all() {
         let (around, name) = field.path.rsplit_once('.').unwrap_or((&field.path, ""));

@@ -67,8 +67,7 @@ fn write_tables(text: &mut String, settings: &Settings, field: &Field) {
         _ = writeln!(text, "\n[[{}]] # {}", field.path, settings.origin(&path));
         let none = Map::new();
         for (name, value) in item.as_object().unwrap_or(&none).iter().filter(|(_, value)| !value.is_null()) {
-            let shown =
-                if fields::is_secret_at(&format!("{path}.{name}")) { Value::from(MASK) } else { value.clone() };
+            let shown = if fields::is_secret_at(&format!("{path}.{name}")) { Value::from(MASK) } else { value.clone() };
             _ = writeln!(text, "{name} = {}", toml_value(&shown));
         }
     }

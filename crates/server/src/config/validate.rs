@@ -46,8 +46,54 @@ pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
             note(&format!("embedded.models[{index}]"), Err(error.to_string()));
         }
     }
+    found.extend(out_of_bounds(config));
     found.extend(twice(config));
     found
+}
+
+/// A day, in seconds: a wait longer than that is a mistake, and far longer ones are no moments that a clock has.
+const DAY: u64 = 86_400;
+
+/// Numbers with which the server would start and then not serve.
+fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
+    let (listener, outbound) = (&config.listener, &config.outbound);
+    let times = [
+        ("listener.first_byte_timeout", listener.first_byte_timeout, 1),
+        ("listener.header_timeout", listener.header_timeout, 1),
+        ("listener.idle_timeout", listener.idle_timeout, 1),
+        ("listener.write_timeout", listener.write_timeout, 1),
+        ("listener.drain_timeout", listener.drain_timeout, 0),
+        ("edge.body_grace", config.edge.body_grace.map_or(1, |grace| grace.as_secs()), 1),
+        ("database.acquire_timeout_seconds", config.database.acquire_timeout_seconds, 1),
+        ("outbound.connect_timeout_secs", outbound.connect_timeout_secs, 1),
+        ("outbound.idle_timeout_secs", outbound.idle_timeout_secs, 0),
+    ];
+    let counts = [
+        ("listener.max_connections", listener.max_connections, 1, 1_000_000),
+        ("listener.max_connections_per_address", listener.max_connections_per_address, 0, 1_000_000),
+        ("listener.max_head_bytes", listener.max_head_bytes, 8 * 1024, 1024 * 1024),
+        ("edge.max_in_flight", config.edge.max_in_flight, 1, 1_000_000),
+        ("database.max_connections", config.database.max_connections as usize, 1, 10_000),
+        ("outbound.max_fetches", outbound.max_fetches, 1, 1_000_000),
+        ("server.worker_threads", config.server.worker_threads, 0, 1_024),
+    ];
+    let of_upstreams = config.upstreams.iter().enumerate().flat_map(|(at, upstream)| {
+        [
+            ("first_byte_secs", upstream.first_byte_secs),
+            ("idle_secs", upstream.idle_secs),
+            ("total_secs", upstream.total_secs),
+        ]
+        .map(|(field, value)| (format!("upstreams[{at}].{field}"), value, 1, DAY))
+    });
+    let times = times.map(|(path, value, least)| (path.to_owned(), value, least, DAY));
+    let counts = counts.map(|(path, value, least, most)| (path.to_owned(), value as u64, least, most));
+    times
+        .into_iter()
+        .chain(counts)
+        .chain(of_upstreams)
+        .filter(|(_, value, least, most)| !(least..=most).contains(&value))
+        .map(|(path, _, least, most)| (path, format!("must be between {least} and {most}")))
+        .collect()
 }
 
 fn base_url(text: &str) -> Result<(), String> {

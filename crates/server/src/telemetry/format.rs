@@ -82,13 +82,18 @@ fn level(level: Level) -> &'static str {
 
 /// `2026-01-31T23:59:59.123456Z`.
 fn push_time(line: &mut String, now: Timestamp) {
-    let seconds = now.seconds();
-    let (year, month, day) = date(seconds.div_euclid(86_400));
-    let time = seconds.rem_euclid(86_400);
+    let (year, month, day) = date(now.seconds().div_euclid(86_400));
+    // Writing to a String cannot fail.
+    _ = write!(line, "{year:04}-{month:02}-{day:02}T");
+    push_clock(line, now);
+}
+
+/// `23:59:59.123456Z`.
+fn push_clock(line: &mut String, now: Timestamp) {
+    let time = now.seconds().rem_euclid(86_400);
     let micros = now.micros().rem_euclid(1_000_000);
     let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    // Writing to a String cannot fail.
-    _ = write!(line, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
+    _ = write!(line, "{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
 }
 
 /// The date of a day since 1970, by counting years from March, so that a leap day is a year's last.
@@ -137,9 +142,10 @@ impl Visit for JsonFields<'_> {
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.name(field);
-        match value.is_finite() {
-            true => _ = write!(self.0, "{value}"),
-            false => self.0.push_str("null"),
+        if value.is_finite() {
+            _ = write!(self.0, "{value}");
+        } else {
+            self.0.push_str("null");
         }
     }
 
@@ -190,8 +196,10 @@ fn console(line: &mut String, event: &Event<'_>, now: Timestamp, colored: bool) 
     };
     let (color, dim, plain) = if colored { (color, "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     line.push_str(dim);
-    push_time(line, now);
-    _ = write!(line, "{plain} {color}{word}{plain} {dim}{}{plain}", meta.target());
+    push_clock(line, now);
+    // Which part it is; the module does not help who watches.
+    let part = meta.target().split("::").next().unwrap_or_default();
+    _ = write!(line, "{plain} {color}{word}{plain} {dim}{part}{plain}");
     event.record(&mut ConsoleFields { line, dim, plain });
 }
 
@@ -289,8 +297,8 @@ mod tests {
     fn a_terminal_is_not_steered() {
         let found = lines(
             |line, event| console(line, event, Timestamp::from_micros(0), false),
-            || tracing::info!(target: "t", path = "\u{1b}]0;owned\u{7}\nERROR fake", "Hello"),
+            || tracing::info!(target: "t::inner", path = "\u{1b}]0;owned\u{7}\nERROR fake", "Hello"),
         );
-        assert_eq!(found[0], "1970-01-01T00:00:00.000000Z  INFO t Hello path=\\u{1b}]0;owned\\u{7}\\nERROR fake");
+        assert_eq!(found[0], "00:00:00.000000Z  INFO t Hello path=\\u{1b}]0;owned\\u{7}\\nERROR fake");
     }
 }

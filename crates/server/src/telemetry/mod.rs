@@ -1,6 +1,7 @@
 //! What the process tells while it runs: log lines on standard error, and traces where a collector is configured.
 
 mod format;
+mod named;
 mod otlp;
 mod writer;
 
@@ -8,19 +9,17 @@ use std::{io::IsTerminal, sync::Arc};
 
 use domain::Secret;
 use http::{HeaderName, HeaderValue};
-use tracing::Subscriber;
+use tracing::{Metadata, Subscriber, level_filters::LevelFilter, subscriber::Interest};
 use tracing_subscriber::{
     Layer, Registry,
-    filter::{FilterExt, Targets, filter_fn},
-    layer::SubscriberExt,
-    registry::LookupSpan,
+    filter::Targets,
+    layer::{Context, SubscriberExt},
     util::SubscriberInitExt,
 };
 
-use crate::{
-    config::{LogFormat, LogOptions, TelemetryOptions},
-    progress::Show,
-};
+use crate::config::{LogFormat, LogOptions, TelemetryOptions};
+#[cfg(feature = "embedded")]
+use crate::progress::Show;
 
 pub(crate) use otlp::{Traces, request_span};
 pub(crate) use writer::LogWriter;
@@ -50,25 +49,18 @@ impl Telemetry {
             LogFormat::Json => false,
         };
         let writer = LogWriter::start()?;
-        let lines = if for_people {
-            Lines::console(Arc::clone(&writer), terminal)
-        } else {
-            Lines::json(Arc::clone(&writer))
-        };
+        let lines =
+            if for_people { Lines::console(Arc::clone(&writer), terminal) } else { Lines::json(Arc::clone(&writer)) };
         let levels: Targets = log.level.parse()?;
         let traces = Traces::start(options, client)?;
-        match &traces {
-            // Without a collector no span is of interest to anybody: making one costs a glance at a flag.
-            None => Registry::default().with(lines.with_filter(levels.and(events()))).try_init()?,
-            Some(traces) => Registry::default()
-                .with(lines.with_filter(levels.and(events())))
-                .with(traces.layer())
-                .try_init()?,
-        }
+        let wanted = Wanted { levels, spans: traces.is_some() };
+        let layer = traces.as_ref().map(Traces::layer);
+        Registry::default().with(layer).with(lines).with(wanted).try_init()?;
         Ok(Self { writer, traces, for_people })
     }
 
     /// How downloads are shown: a bar on a terminal, else lines of the log.
+    #[cfg(feature = "embedded")]
     pub(crate) fn show_progress(&self) -> Show {
         if self.for_people && std::io::stderr().is_terminal() {
             Show::Status(Arc::clone(&self.writer))
@@ -77,9 +69,9 @@ impl Telemetry {
         }
     }
 
-    /// Waits until every line so far is written.
-    pub(crate) fn flush(&self) {
-        self.writer.flush();
+    /// Writes a text for people between the lines of the log.
+    pub(crate) fn say(&self, text: &str) {
+        self.writer.write(text.as_bytes());
     }
 
     /// Sends the traces that are left and writes the lines that are left. Blocks for a bounded time.
@@ -91,9 +83,41 @@ impl Telemetry {
     }
 }
 
-/// Spans are for traces; the log has events only.
-fn events<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl tracing_subscriber::layer::Filter<S> {
-    filter_fn(|meta| meta.is_event())
+/// What is of interest at all: the log's levels, and spans where there are traces. Without a collector no span is, so
+/// that making one costs a glance at a flag.
+///
+/// One filter for everything, not one for each layer: the library's filters of layers keep their verdict for the next
+/// event of the thread, and lose that event when nobody asks them anew (after `tracing::enabled!`, which sqlx uses).
+struct Wanted {
+    levels: Targets,
+    spans: bool,
+}
+
+/// The spans that make traces: those of requests and those of calls of models. The libraries have others.
+const SPANS: [&str; 2] = [otlp::TARGET, "gen_ai"];
+
+impl Wanted {
+    fn wants(&self, meta: &Metadata<'_>) -> bool {
+        if meta.is_span() {
+            return self.spans && SPANS.contains(&meta.target());
+        }
+        self.levels.would_enable(meta.target(), meta.level())
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Wanted {
+    fn register_callsite(&self, meta: &'static Metadata<'static>) -> Interest {
+        if self.wants(meta) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, meta: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.wants(meta)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let levels = Layer::<S>::max_level_hint(&self.levels)?;
+        Some(if self.spans { levels.max(LevelFilter::DEBUG) } else { levels })
+    }
 }
 
 /// Whether a text names levels.

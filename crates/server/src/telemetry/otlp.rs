@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use opentelemetry::{KeyValue, propagation::TextMapPropagator, trace::TracerProvider};
-use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector, HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
@@ -19,11 +19,11 @@ use opentelemetry_sdk::{
 use outbound::Trust;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
-use tracing::{Level, Span, Subscriber, field::Empty};
+use tracing::{Span, Subscriber, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
+use tracing_subscriber::{Layer, registry::LookupSpan};
 
-use super::headers;
+use super::{headers, named::Named};
 use crate::config::TelemetryOptions;
 
 /// The longest wait for the collector, once for each batch.
@@ -32,6 +32,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_BATCH: Duration = Duration::from_secs(3);
 /// Most bytes of a collector's answer that are read.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// The target of requests' spans.
+pub(super) const TARGET: &str = "trace";
 
 /// Traces on their way to a collector.
 pub(crate) struct Traces(SdkTracerProvider);
@@ -63,12 +66,13 @@ impl Traces {
         let provider = SdkTracerProvider::builder()
             .with_resource(resource.build())
             .with_sampler(sampler)
-            .with_batch_exporter(exporter)
+            .with_batch_exporter(Named(exporter))
             .build();
+        client.announce_with(name_trace);
         Ok(Some(Self(provider)))
     }
 
-    /// Makes spans traces: those of level info and above, which is what requests and calls of models have.
+    /// Makes spans traces. Events within a span are noted in it.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -78,7 +82,6 @@ impl Traces {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(filter_fn(|meta| meta.is_span() && *meta.level() <= Level::INFO))
     }
 
     /// Sends what is left. Blocks, while the runtime must go on.
@@ -93,7 +96,7 @@ impl Traces {
 /// out: they may hold what a trace should not.
 pub(crate) fn request_span(method: &Method, headers: &HeaderMap) -> Span {
     let span = tracing::info_span!(
-        target: "trace",
+        target: TARGET,
         "request",
         otel.name = method.as_str(),
         otel.kind = "server",
@@ -107,6 +110,11 @@ pub(crate) fn request_span(method: &Method, headers: &HeaderMap) -> Span {
     // A span that nobody records takes no parent.
     _ = span.set_parent(parent);
     span
+}
+
+/// Names the current trace to the server that a request goes to.
+fn name_trace(headers: &mut HeaderMap) {
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut HeaderInjector(headers));
 }
 
 /// Sends batches through the process's client.
@@ -144,7 +152,9 @@ impl HttpClient for Sender {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let sending = tokio::time::timeout(TIMEOUT, Self::send(self.client.clone(), request));
+        let client = self.client.clone();
+        // The time-out is made where the runtime is, not on this thread.
+        let sending = async move { tokio::time::timeout(TIMEOUT, Self::send(client, request)).await };
         let sending = TaskTracker::new().spawn_on(sending, &self.runtime);
         Box::pin(async { sending.await?? })
     }

@@ -53,8 +53,7 @@ impl LogWriter {
     }
 
     fn start_on(out: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
-        let writer =
-            Arc::new(Self { state: Mutex::default(), filled: Condvar::new(), written: Condvar::new() });
+        let writer = Arc::new(Self { state: Mutex::default(), filled: Condvar::new(), written: Condvar::new() });
         let thread = Arc::clone(&writer);
         thread::Builder::new().name("log".to_owned()).stack_size(128 * 1024).spawn(move || thread.run(out))?;
         Ok(writer)
@@ -76,6 +75,7 @@ impl LogWriter {
     }
 
     /// Sets what stands below the lines; `None` takes it away. For terminals only.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only fetching a model takes long"))]
     pub(crate) fn set_status(&self, status: Option<String>) {
         let mut state = self.lock();
         state.status = status;
@@ -90,10 +90,8 @@ impl LogWriter {
         state.urgent = true;
         self.filled.notify_one();
         let waiting = |state: &mut State| state.busy || state.has_news();
-        let (mut state, _) = self
-            .written
-            .wait_timeout_while(state, PATIENCE, waiting)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) =
+            self.written.wait_timeout_while(state, PATIENCE, waiting).unwrap_or_else(PoisonError::into_inner);
         state.urgent = false;
     }
 
@@ -108,7 +106,10 @@ impl LogWriter {
             }
             _ = out.write_all(&lines);
             if dropped > 0 {
-                _ = writeln!(out, "{{\"level\":\"warn\",\"message\":\"{dropped} log lines were dropped: nobody read them\"}}");
+                _ = writeln!(
+                    out,
+                    "{{\"level\":\"warn\",\"message\":\"{dropped} log lines were dropped: nobody read them\"}}"
+                );
             }
             shown = status.is_some();
             if let Some(status) = status {
@@ -129,10 +130,7 @@ impl LogWriter {
     /// Waits for lines, lets more of them gather, and takes them all.
     fn gather(&self, lines: &mut Vec<u8>) -> (u64, Option<String>) {
         let state = self.lock();
-        let state = self
-            .filled
-            .wait_while(state, |state| !state.has_news())
-            .unwrap_or_else(PoisonError::into_inner);
+        let state = self.filled.wait_while(state, |state| !state.has_news()).unwrap_or_else(PoisonError::into_inner);
         let (mut state, _) = self
             .filled
             .wait_timeout_while(state, GATHERING, |state| !state.urgent)
@@ -180,8 +178,8 @@ mod tests {
         }
         writer.flush();
         let text: Vec<u8> = written.try_iter().flatten().collect();
-        let expected: String = (0..100).map(|line| format!("{line}\n")).collect();
-        assert_eq!(String::from_utf8(text).unwrap(), expected);
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().eq((0..100).map(|line| line.to_string())), "{text}");
     }
 
     #[test]

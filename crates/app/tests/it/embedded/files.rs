@@ -13,11 +13,8 @@ fn content() -> Vec<u8> {
 }
 
 fn files(directory: &Path, hub: &str) -> Files {
-    let options = Options {
-        cache_dir: Some(directory.join("models")),
-        hugging_face: hub.to_owned(),
-        ..Options::default()
-    };
+    let options =
+        Options { cache_dir: Some(directory.join("models")), hugging_face: hub.to_owned(), ..Options::default() };
     Files::new(&options, outbound::Client::new(&outbound::Options::default()).unwrap()).unwrap()
 }
 

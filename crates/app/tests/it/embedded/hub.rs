@@ -103,15 +103,16 @@ async fn answer(
         Err(_) if range.is_some() && !reply.ignores_range => (206, &content[start..]),
         Err(_) => (200, content),
     };
-    let mut head = format!(
+    let head = format!(
         "HTTP/1.1 {status} Ok\r\nx-linked-etag: \"{told}\"\r\nx-linked-size: {size}\r\ncontent-length: {}\r\n\
          connection: close\r\n",
         body.len()
     );
-    if status == 206 {
-        head += &format!("content-range: bytes {start}-{}/{size}\r\n", start + body.len() - 1);
-    }
-    connection.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+    let range = match status {
+        206 => format!("content-range: bytes {start}-{}/{size}\r\n", start + body.len() - 1),
+        _ => String::new(),
+    };
+    connection.write_all(format!("{head}{range}\r\n").as_bytes()).await.unwrap();
     let most = reply.cut_after.or(reply.stall_after).filter(|_| !is_probe).unwrap_or(body.len()).min(body.len());
     // A client that has left is no failure of the test.
     let _ = connection.write_all(&body[..most]).await;

@@ -1,5 +1,11 @@
 //! The embedded model as a provider. The tiny model's file must be there; a missing one fails the tests.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails here fails a test; clippy sees tests only in functions marked as such"
+)]
+
 mod chat;
 mod default_model;
 mod files;
@@ -107,9 +113,8 @@ async fn refusal(embedded: &Embedded, fields: Value) -> Error {
 
 /// The data of a stream's events; the last one is the end mark.
 async fn events(frames: Frames) -> Vec<String> {
-    let reading = frames.fold(String::new(), |text, frame| async move {
-        text + std::str::from_utf8(&frame.unwrap().bytes).unwrap()
-    });
+    let reading = frames
+        .fold(String::new(), |text, frame| async move { text + std::str::from_utf8(&frame.unwrap().bytes).unwrap() });
     let text = tokio::time::timeout(PATIENCE, reading).await.expect("the stream did not end");
     assert!(text.ends_with("\n\n"));
     text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap().to_owned()).collect()

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::hub::{Hub, Reply};
-use super::{PATIENCE, cache_with, call, call_of, complete, embedded, model_file, options, refusal, tiny_in, tiny_with};
+use super::{
+    PATIENCE, cache_with, call, call_of, complete, embedded, model_file, options, refusal, tiny_in, tiny_with,
+};
 
 fn in_directory(directory: &tempfile::TempDir) -> Options {
     Options { cache_dir: Some(directory.path().to_owned()), ..options(&["jan-tiny"]) }

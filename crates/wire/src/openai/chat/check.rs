@@ -1,5 +1,7 @@
 //! What is refused of a request before anything is asked of a model.
 
+use std::collections::BTreeMap;
+
 use domain::Error;
 use serde::Deserialize;
 
@@ -57,12 +59,7 @@ impl ChatRequest {
                 return Err(Error::invalid_parameter(format!("stop[{at}]"), "A stop text may not be empty."));
             }
         }
-        match &self.metadata {
-            Some(labels) if labels.len() > 16 => {
-                Err(Error::invalid_parameter("metadata", "metadata may hold 16 entries at most."))
-            }
-            _ => Ok(()),
-        }
+        self.metadata.as_ref().map_or(Ok(()), check_labels)
     }
 
     fn check_messages(&self) -> Result<(), Error> {
@@ -87,6 +84,12 @@ impl ChatRequest {
                     return Err(Error::invalid_parameter(
                         format!("tools[{at}].function.name"),
                         "A function's name has 1 to 128 letters, digits, _, - and dots.",
+                    ));
+                }
+                Some(function) if function.parameters.as_ref().is_some_and(|schema| !is_schema(schema)) => {
+                    return Err(Error::invalid_parameter(
+                        format!("tools[{at}].function.parameters"),
+                        "A JSON schema is an object or a boolean.",
                     ));
                 }
                 None if tool.kind == "function" => {
@@ -118,14 +121,13 @@ impl ChatRequest {
             ("json_schema", Some(schema)) if schema.name.is_empty() || schema.name.len() > 64 => Err(
                 Error::invalid_parameter("response_format.json_schema.name", "A schema's name has 1 to 64 characters."),
             ),
-            ("json_schema", Some(schema)) => match schema.schema.as_deref().map(serde_json::value::RawValue::get) {
-                Some(text) if !text.starts_with(['{', 't', 'f']) => Err(Error::invalid_parameter(
+            ("json_schema", Some(schema)) if schema.schema.as_ref().is_some_and(|schema| !is_schema(schema)) => {
+                Err(Error::invalid_parameter(
                     "response_format.json_schema.schema",
                     "A JSON schema is an object or a boolean.",
-                )),
-                _ => Ok(()),
-            },
-            ("text" | "json_object" | "grammar", _) => Ok(()),
+                ))
+            }
+            ("json_schema", Some(_)) | ("text" | "json_object" | "grammar", _) => Ok(()),
             _ => Err(Error::invalid_parameter(
                 "response_format.type",
                 "response_format.type must be text, json_object or json_schema.",
@@ -231,6 +233,28 @@ fn check_image(path: &str, url: &str) -> Result<(), Error> {
     refuse("An image is an https:, http: or data: URL, or a media id.")
 }
 
+/// A JSON schema is an object or a boolean; `null` counts as absent.
+fn is_schema(value: &serde_json::value::RawValue) -> bool {
+    value.get().starts_with(['{', 't', 'f', 'n'])
+}
+
+/// Labels as `OpenAI` has them: few, and short.
+fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Error> {
+    if labels.len() > 16 {
+        return Err(Error::invalid_parameter("metadata", "metadata may hold 16 entries at most."));
+    }
+    for (key, value) in labels {
+        if key.chars().count() > 64 {
+            return Err(Error::invalid_parameter("metadata", "A key of metadata has 64 characters at most."));
+        }
+        if value.chars().count() > 512 {
+            let text = "A value of metadata has 512 characters at most.";
+            return Err(Error::invalid_parameter(format!("metadata.{key}"), text));
+        }
+    }
+    Ok(())
+}
+
 fn is_function_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':'))
@@ -317,6 +341,12 @@ mod tests {
             (json!({"stop": 5}), "stop"),
             (json!({"tools": [{"type": "function"}]}), "tools[0].function"),
             (json!({"tools": [{"type": "function", "function": {"name": "a b"}}]}), "tools[0].function.name"),
+            (
+                json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": "x"}}]}),
+                "tools[0].function.parameters",
+            ),
+            (json!({"metadata": {"k".repeat(65): "v"}}), "metadata"),
+            (json!({"metadata": {"k": "v".repeat(513)}}), "metadata.k"),
             (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"tool_choice": "sometimes"}), "tool_choice"),
             (json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}), "tool_choice"),

@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct ChatRequest {
     /// The model's public id.
-    #[schema(example = "jan-small")]
+    #[schema(example = "jan-small", min_length = 1, max_length = 256)]
     pub model: String,
     /// The conversation so far; at least one message.
+    #[schema(min_items = 1, max_items = 10_000)]
     pub messages: Vec<Message>,
     /// Whether the answer comes in chunks as it is made.
     #[serde(default)]
@@ -25,37 +26,47 @@ pub struct ChatRequest {
     pub stream_options: Option<StreamOptions>,
     /// How many answers, 1 to 128.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 128)]
     pub n: Option<i64>,
     /// Randomness, 0 to 2; 0 takes the likeliest token always.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 2)]
     pub temperature: Option<f64>,
     /// Only the likeliest tokens that together have this probability, 0 to 1.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     pub top_p: Option<f64>,
     /// Only so many of the likeliest tokens; 0 for all.
     #[serde(default)]
+    #[schema(minimum = -1, maximum = 1_000_000)]
     pub top_k: Option<i64>,
     /// Only tokens at least this likely beside the likeliest, 0 to 1.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     pub min_p: Option<f64>,
     /// Tokens at most; the older name.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 10_000_000)]
     pub max_tokens: Option<i64>,
     /// Tokens at most; wins over `max_tokens`.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 10_000_000)]
     pub max_completion_tokens: Option<i64>,
     /// Texts that end the answer: one, or a list of at most 16.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<TextOrTexts>)]
     pub stop: Option<Stop>,
     /// Makes tokens less likely that have appeared at all, −2 to 2.
     #[serde(default)]
+    #[schema(minimum = -2, maximum = 2)]
     pub presence_penalty: Option<f64>,
     /// Makes tokens less likely by how often they have appeared, −2 to 2.
     #[serde(default)]
+    #[schema(minimum = -2, maximum = 2)]
     pub frequency_penalty: Option<f64>,
     /// Divides the likelihood of tokens that have appeared; above 0 and at most 10, 1 for none.
     #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 10)]
     pub repetition_penalty: Option<f64>,
     /// Added to a token's logit, −100 to 100, by token id.
     #[serde(default)]
@@ -65,16 +76,18 @@ pub struct ChatRequest {
     pub logprobs: Option<bool>,
     /// How many likely tokens are told beside each, 0 to 20.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 20)]
     pub top_logprobs: Option<i64>,
     /// The same seed and request give the same answer, as far as the model can.
     #[serde(default)]
     pub seed: Option<i64>,
     /// Functions that the model may ask to have called.
     #[serde(default)]
+    #[schema(max_items = 512)]
     pub tools: Option<Vec<Tool>>,
     /// Whether and which function: `none`, `auto`, `required`, or one by name.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<WordOrFunction>)]
     pub tool_choice: Option<Box<RawValue>>,
     /// Whether several calls may come at once.
     #[serde(default)]
@@ -123,7 +136,7 @@ pub struct Message {
     pub role: Role,
     /// What is said: a text or a list of parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Content>)]
     pub content: Option<Content>,
     /// The speaker's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,7 +150,7 @@ pub struct Message {
 }
 
 /// A message's content.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text.
@@ -281,6 +294,27 @@ pub enum ToolChoice {
     Required,
     /// This function.
     Function(String),
+}
+
+/// How [`Stop`] is written.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document")]
+enum TextOrTexts {
+    Text(String),
+    /// 16 at most.
+    Texts(Vec<String>),
+}
+
+/// How [`ToolChoice`] is written.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document")]
+enum WordOrFunction {
+    /// `none`, `auto` or `required`.
+    Word(String),
+    /// `{"type": "function", "function": {"name": …}}`.
+    Function(serde_json::Map<String, serde_json::Value>),
 }
 
 /// Texts that end the answer.
