@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::answer::{Answer, Output};
-use crate::constraint::{Constraint, Constraints};
+use crate::constraint::{self, Constraint, Constraints};
 use crate::error::Error;
 use crate::gguf::{Gguf, Value as Metadata};
 use crate::kernel::Pool;
@@ -120,7 +120,8 @@ impl Engine {
         };
         let queue = Arc::new(Queue::new(options.max_parallel.max(1), options.queue));
         let scheduler = Scheduler::new(Arc::clone(&queue), Arc::new(model), Pool::new(threads)?);
-        std::thread::Builder::new().name("model-0".to_owned()).spawn(move || scheduler.run())?;
+        let thread = std::thread::Builder::new().name("model-0".to_owned()).stack_size(constraint::STACK);
+        thread.spawn(move || scheduler.run())?;
         let inner = Inner { info, tokenizer, template, constraints: OnceLock::new(), queue };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -66,6 +66,10 @@ async fn a_hostile_schema_neither_hangs_nor_harms() {
     for _ in 0..100 {
         nested = json!({"type": "object", "properties": {"a": nested}, "required": ["a"]});
     }
+    let properties = |count: usize| -> serde_json::Map<String, Value> {
+        (0..count).map(|n| (format!("p{n}"), json!({"type": "string"}))).collect()
+    };
+    let nulls = |count: usize| vec![json!({"type": "null"}); count];
     let many: Vec<Value> = (0..20_000).map(|n| json!(format!("value {n}"))).collect();
     let schemas = [
         json!({"type": "string", "pattern": "^((a{1,500}){1,500}){1,500}$"}),
@@ -75,6 +79,14 @@ async fn a_hostile_schema_neither_hangs_nor_harms() {
         json!({"$ref": "https://example.com/schema.json"}),
         json!({"enum": many}),
         nested,
+        // Each of these is a call deeper for the compiler.
+        json!({"type": "object", "properties": properties(5_000)}),
+        json!({"type": "object", "properties": properties(1_000)}),
+        json!({"type": "object", "properties": properties(1_000), "required": ["p999"], "additionalProperties": false}),
+        json!({"type": "array", "prefixItems": nulls(1_000)}),
+        json!({"allOf": nulls(1_000)}),
+        json!({"anyOf": nulls(1_000)}),
+        json!({"oneOf": nulls(1_000)}),
     ];
     let engine = engine();
     for schema in schemas {
