@@ -36,8 +36,8 @@ impl PageRequest {
     pub fn parse(limit: Option<&str>, after: Option<String>, order: Option<&str>) -> Result<Self, Error> {
         let limit = match limit {
             None => DEFAULT_LIMIT,
-            Some(text) => match text.parse::<u32>() {
-                Ok(n) if n >= 1 => n.min(MAX_LIMIT),
+            Some(text) => match text.parse::<i64>() {
+                Ok(n) if n >= 1 => u32::try_from(n).unwrap_or(MAX_LIMIT).min(MAX_LIMIT),
                 _ => {
                     return Err(Error::invalid_parameter("limit", "limit must be a whole number of at least 1."));
                 }
@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn limits_are_capped_and_nonsense_is_refused() {
         assert_eq!(PageRequest::parse(None, None, None).unwrap().limit, DEFAULT_LIMIT);
-        assert_eq!(PageRequest::parse(Some("100000"), None, Some("asc")).unwrap().limit, MAX_LIMIT);
+        for many in ["101", "100000", "4294967296", "9223372036854775807"] {
+            assert_eq!(PageRequest::parse(Some(many), None, Some("asc")).unwrap().limit, MAX_LIMIT);
+        }
         for bad in ["0", "-1", "ten", "", "99999999999999999999"] {
             assert_eq!(PageRequest::parse(Some(bad), None, None).unwrap_err().param_name(), Some("limit"));
         }

@@ -23,11 +23,14 @@ pub const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// Cuts a stream of bytes into events without copying what needs no joining.
+/// Cuts a stream of bytes into events without copying what needs no joining. Each byte is copied once and looked at once,
+/// in however many pieces an event comes.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// What came after the last whole event.
     rest: BytesMut,
+    /// Up to here in `rest` there is no end of an event.
+    searched: usize,
     /// A chunk that has not been looked at, shared with the transport's buffer.
     chunk: Bytes,
 }
@@ -49,16 +52,25 @@ impl Decoder {
 
     /// The next whole event, if there is one.
     pub fn next_event(&mut self) -> Option<Event> {
-        if !self.rest.is_empty() {
+        let found = if self.rest.is_empty() {
+            frame_end(&self.chunk, 0)
+        } else {
             // The event began in an earlier chunk: join, then cut.
-            self.rest.extend_from_slice(&self.chunk);
-            self.chunk = self.rest.split().freeze();
-        }
-        let Some(end) = frame_end(&self.chunk) else {
-            let tail = std::mem::take(&mut self.chunk);
-            self.rest.extend_from_slice(&tail);
-            return None;
+            self.rest.extend_from_slice(&std::mem::take(&mut self.chunk));
+            frame_end(&self.rest, self.searched)
         };
+        let end = match found {
+            Ok(end) => end,
+            Err(searched) => {
+                self.rest.extend_from_slice(&std::mem::take(&mut self.chunk));
+                self.searched = searched;
+                return None;
+            }
+        };
+        if !self.rest.is_empty() {
+            self.chunk = self.rest.split().freeze();
+            self.searched = 0;
+        }
         let frame = self.chunk.split_to(end);
         let data = data_of(&frame);
         Some(Event { frame, data })
@@ -71,25 +83,26 @@ impl Decoder {
     }
 }
 
-/// Where the first event ends: after the blank line.
-fn frame_end(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
+/// Where the first event ends: after the blank line. Looks from `from` on; without an end in sight the error is from where
+/// to look when more has come.
+fn frame_end(bytes: &[u8], mut from: usize) -> Result<usize, usize> {
     loop {
-        let at = from + memchr::memchr2(b'\n', b'\r', &bytes[from..])?;
+        let found = memchr::memchr2(b'\n', b'\r', &bytes[from..]);
+        let at = from + found.ok_or(bytes.len())?;
         // A line ends with LF, CR or CRLF; an empty line follows at once.
         let after = match (bytes[at], bytes.get(at + 1)) {
             (b'\r', Some(b'\n')) => at + 2,
-            (b'\r', None) => return None,
+            (b'\r', None) => return Err(at),
             _ => at + 1,
         };
-        if at == from && from == 0 {
+        if at == 0 {
             // A blank line before any field: an empty event of its own, so that it does not stick to the next.
-            return Some(after);
+            return Ok(after);
         }
         match (bytes.get(after), bytes.get(after + 1)) {
-            (Some(b'\r'), Some(b'\n')) => return Some(after + 2),
-            (Some(b'\n'), _) | (Some(b'\r'), Some(_)) => return Some(after + 1),
-            (Some(b'\r'), None) | (None, _) => return None,
+            (Some(b'\r'), Some(b'\n')) => return Ok(after + 2),
+            (Some(b'\n'), _) | (Some(b'\r'), Some(_)) => return Ok(after + 1),
+            (Some(b'\r'), None) | (None, _) => return Err(at),
             _ => from = after,
         }
     }
@@ -158,6 +171,24 @@ mod tests {
         }
         let single: Vec<&[u8]> = text.chunks(1).collect();
         assert_eq!(decode(&single), (expected, false));
+    }
+
+    #[test]
+    fn the_pieces_of_an_event_are_looked_at_once() {
+        let mut decoder = Decoder::default();
+        decoder.push(Bytes::from_static(b"data: 1")).unwrap();
+        assert_eq!(decoder.next_event(), None);
+        assert_eq!(decoder.searched, 7);
+        decoder.push(Bytes::from_static(b"2\r")).unwrap();
+        assert_eq!(decoder.next_event(), None);
+        assert_eq!(decoder.searched, 8, "what follows the carriage return decides");
+        decoder.push(Bytes::from_static(b"\n\r\ndata: 3\n\n")).unwrap();
+        assert_eq!(decoder.next_event().unwrap().data, "12");
+        // More may come before the rest was asked for.
+        decoder.push(Bytes::from_static(b"data: 4\n\n")).unwrap();
+        assert_eq!(decoder.next_event().unwrap().data, "3");
+        assert_eq!(decoder.next_event().unwrap().data, "4");
+        assert_eq!(decoder.next_event(), None);
     }
 
     #[test]

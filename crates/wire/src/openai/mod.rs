@@ -1,4 +1,3 @@
 //! `OpenAI`'s API, as its official SDKs speak it.
 
 pub mod chat;
-pub mod models;
