@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{Clock, Principal, Result, ids::ChatCompletionId};
+use domain::{Clock, Result, ids::ChatCompletionId};
 use futures_util::Stream;
 use prometheus_client::registry::Registry;
 use providers::{Call, Frames, Stamp};
@@ -65,20 +65,14 @@ impl Chat {
         registry
     }
 
-    /// Answers a chat. `body` is `request` as it came: what nobody here knows is passed on with it.
+    /// Answers a chat, whoever asks: who may is decided before. `body` is `request` as it came: what nobody here knows is passed on with it.
     ///
     /// Dropping the future, or the stream that comes of it, ends the provider's work.
     ///
     /// # Errors
     /// `invalid_parameter` or `missing_parameter` with the field at fault, `model_not_found`, and what the provider's
     /// failures mean for the caller.
-    pub async fn complete(
-        &self,
-        _caller: &Principal,
-        request: ChatRequest,
-        body: Bytes,
-        mut notes: impl Notes,
-    ) -> Result<Completion> {
+    pub async fn complete(&self, request: ChatRequest, body: Bytes, mut notes: impl Notes) -> Result<Completion> {
         request.check()?;
         let model = self.0.models.resolve(&request.model)?;
         let streams = request.streams();

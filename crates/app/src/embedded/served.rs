@@ -247,7 +247,8 @@ impl Served {
             self.files.verify(model).await.map_err(|error| error.to_string())?;
         }
         let (path, options) = (self.path(), self.options.clone());
-        let shown = path.display().to_string();
+        // Callers are told this, too: where the file is kept is the operator's business.
+        let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let loading = tokio::task::spawn_blocking(move || Engine::load(&path, &options)).await;
         loading
             .map_err(|error| format!("loading {shown} failed: {error}"))?

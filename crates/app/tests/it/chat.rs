@@ -8,7 +8,7 @@ use app::{
     models::Models,
 };
 use bytes::Bytes;
-use domain::{Clock, Method, Principal, Role, ids::UserId};
+use domain::Clock;
 use futures_util::StreamExt;
 use providers::Scripted;
 use serde_json::{Value, json};
@@ -47,26 +47,13 @@ async fn chat() -> Chat {
     Chat::new(models, Clock::System)
 }
 
-fn caller() -> Principal {
-    Principal {
-        user_id: UserId::new(&Clock::System),
-        subject: "s".to_owned(),
-        username: "u".to_owned(),
-        email: None,
-        name: None,
-        roles: vec![Role::User],
-        scopes: Vec::new(),
-        method: Method::Jwt(None),
-    }
-}
-
 async fn ask(chat: &Chat, noted: &Noted, model: &str, patch: &Value) -> domain::Result<Completion> {
     let mut body = json!({"model": model, "messages": [{"role": "user", "content": "one two"}]});
     for (key, value) in patch.as_object().unwrap() {
         body[key] = value.clone();
     }
     let body = Bytes::from(body.to_string());
-    chat.complete(&caller(), wire::json::parse(&body)?, body, noted.clone()).await
+    chat.complete(wire::json::parse(&body)?, body, noted.clone()).await
 }
 
 fn metrics(chat: &Chat) -> String {

@@ -59,7 +59,7 @@ async fn the_first_of_two_keeps_the_plain_id() {
 async fn a_dead_provider_neither_holds_up_nor_takes_away() {
     let (dead, slow) = (Upstream::start().await, Upstream::start().await);
     dead.models(Answer::error(500, "dead"));
-    slow.models(Answer::stream().head_after(Duration::from_secs(3_600)));
+    slow.models(Answer::stream().head_after(Duration::from_hours(1)));
     let providers: Vec<Arc<dyn ChatProvider>> =
         vec![openai(&dead, Some("dead")), openai(&slow, None), Arc::new(Scripted)];
     let models = Models::new(providers, clock());
