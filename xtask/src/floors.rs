@@ -92,7 +92,7 @@ fn floor(name: &str) -> Option<usize> {
     listed.or_else(|| is_service(name).then_some(SERVICES))
 }
 
-fn is_service(name: &str) -> bool {
+pub(crate) fn is_service(name: &str) -> bool {
     name.ends_with("-api") || name == "mcp-tools"
 }
 

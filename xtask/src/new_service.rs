@@ -26,8 +26,7 @@ const WIRING: [&str; 11] = [
 ];
 
 /// How those files name the Template API.
-const FORMS: [&str; 7] =
-    ["TemplateApi", "template_api", "template-api", "Template API", "TEMPLATE", "self.template()", "fn template("];
+const FORMS: [&str; 5] = ["TemplateApi", "template_api", "template-api", "Template API", "TEMPLATE"];
 
 /// The Template API's port.
 const PORT: u16 = 8185;

@@ -25,6 +25,7 @@ fn breaches() -> Result<Vec<String>> {
     found.extend(migrations(&files));
     found.extend(endpoints(&root, &files)?);
     found.extend(dependencies("Cargo.toml", &tree::read(&root.join("Cargo.toml"))?));
+    found.extend(unused(&root, &files)?);
     for file in &files {
         // A file that is no text (there is none today) has no lines to judge.
         if let Ok(text) = tree::read(&root.join(file)) {
@@ -53,8 +54,7 @@ fn endpoints(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
     for file in files {
         let mut parts = file.iter().map(|part| part.to_string_lossy());
         let (Some(crates), Some(service), Some(src)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let is_service = service.ends_with("-api") || service == "mcp-tools";
-        if crates != "crates" || src != "src" || !is_service {
+        if crates != "crates" || src != "src" || !floors::is_service(&service) {
             continue;
         }
         let below: PathBuf = parts.map(std::borrow::Cow::into_owned).collect();
@@ -75,6 +75,45 @@ fn dependencies(name: &str, manifest: &str) -> Vec<String> {
         .filter(|line| !line.contains(" # "))
         .map(|line| format!("{name}: no word on what this is for: {line}"))
         .collect()
+}
+
+/// Every dependency of a crate is named in its sources, or by its tests if it is theirs.
+fn unused(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for manifest in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
+        let home = manifest.parent().unwrap_or(Path::new(""));
+        let (mut sources, mut tests) = (String::new(), String::new());
+        for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "rs")) {
+            let Ok(below) = file.strip_prefix(home) else { continue };
+            let kind = if below.starts_with("src") { &mut sources } else { &mut tests };
+            kind.push_str(&tree::read(&root.join(file))?);
+        }
+        let text = tree::read(&root.join(manifest))?;
+        for section in text.split("\n[") {
+            let (named_by, is_named): (_, &dyn Fn(&str) -> bool) = match section.lines().next() {
+                Some("dependencies]") => ("sources", &|name| names(&sources, name)),
+                Some("dev-dependencies]") => ("tests", &|name| names(&sources, name) || names(&tests, name)),
+                _ => continue,
+            };
+            for line in section.lines().skip(1).filter(|line| !line.starts_with('#')) {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+                if !name.is_empty() && !is_named(&name.replace('-', "_")) {
+                    found.push(format!("{}: the {named_by} do not name {name}", manifest.display()));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether `text` has a path that begins with the crate `name`.
+fn names(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = &text[at + name.len()..];
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+            && ["::", ";", " as "].iter().any(|sign| after.starts_with(sign))
+    })
 }
 
 /// What must stand in no file: each text with the reason. The texts are put together here so that this file itself
@@ -132,6 +171,18 @@ mod tests {
         let found = dependencies("Cargo.toml", manifest);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("c = \"1\""));
+    }
+
+    #[test]
+    fn a_dependency_that_nobody_names_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = "[package]\nname = \"a\"\n\n[dependencies]\nb.workspace = true\nc-d = { version = \"1\" }\n# why\ne = \"1\"\n\n[dev-dependencies]\nf.workspace = true\ng.workspace = true\n";
+        let source = "use b::B;\n#[derive(c_d::C)]\nstruct S { e: x::e::E }\n";
+        for (path, text) in [("a/Cargo.toml", manifest), ("a/src/lib.rs", source), ("a/tests/it/main.rs", "f::f();")] {
+            tree::write(&root.path().join(path), text).unwrap();
+        }
+        let found = unused(root.path(), &tree::files(root.path()).unwrap()).unwrap();
+        assert_eq!(found, ["a/Cargo.toml: the sources do not name e", "a/Cargo.toml: the tests do not name g"]);
     }
 
     #[test]

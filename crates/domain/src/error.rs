@@ -50,7 +50,7 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: Kind,
-    code: Cow<'static, str>,
+    code: &'static str,
     message: Cow<'static, str>,
     param: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -59,7 +59,7 @@ struct Inner {
 impl Error {
     /// An error of `kind`, with a code of `docs/errors.md` and a sentence for the caller.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, code: Cow::Borrowed(code), message: message.into(), param: None, source: None }))
+        Self(Box::new(Inner { kind, code, message: message.into(), param: None, source: None }))
     }
 
     /// The request is wrong.
@@ -102,8 +102,8 @@ impl Error {
     }
 
     /// Which case this is.
-    pub fn code(&self) -> &str {
-        &self.0.code
+    pub fn code(&self) -> &'static str {
+        self.0.code
     }
 
     /// The sentence for the caller.

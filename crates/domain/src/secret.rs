@@ -1,6 +1,6 @@
 //! Values that are never printed, and where randomness comes from.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use serde::Deserialize;
 
@@ -33,15 +33,50 @@ impl From<String> for Secret {
     }
 }
 
+/// Random bytes that were fetched together: the generator asks the processor for fresh entropy at each call, which takes
+/// longer than everything else about an id.
+struct Stock {
+    bytes: [u8; Self::SIZE],
+    left: usize,
+}
+
+impl Stock {
+    const SIZE: usize = 512;
+
+    /// Hands out bytes and forgets them.
+    fn take(&mut self, wanted: &mut [u8]) {
+        if self.left < wanted.len() {
+            fill(&mut self.bytes);
+            self.left = Self::SIZE;
+        }
+        let from = self.left - wanted.len();
+        wanted.copy_from_slice(&self.bytes[from..self.left]);
+        self.bytes[from..self.left].fill(0);
+        self.left = from;
+    }
+}
+
+thread_local! {
+    static STOCK: RefCell<Stock> = const { RefCell::new(Stock { bytes: [0; Stock::SIZE], left: 0 }) };
+}
+
 /// `N` bytes from the operating system's generator.
 ///
 /// # Panics
 /// When the operating system gives no randomness: nothing that needs a secret may go on then.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::expect_used, reason = "without randomness every id and key would be guessable")]
-    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    if N <= Stock::SIZE {
+        STOCK.with_borrow_mut(|stock| stock.take(&mut bytes));
+    } else {
+        fill(&mut bytes);
+    }
     bytes
+}
+
+fn fill(bytes: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "without randomness every id and key would be guessable")]
+    aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
 }
 
 /// `bytes` in lower-case hexadecimal.
@@ -57,6 +92,16 @@ mod tests {
     #[test]
     fn secrets_do_not_show() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "[secret]");
+    }
+
+    #[test]
+    fn random_bytes_are_handed_out_once() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 * Stock::SIZE / 24 {
+            assert!(seen.insert(random::<24>()));
+        }
+        STOCK.with_borrow(|stock| assert!(stock.bytes[stock.left..].iter().all(|byte| *byte == 0)));
+        assert_ne!(random::<1000>(), [0; 1000]);
     }
 
     #[test]

@@ -15,10 +15,14 @@ pub struct User {
     pub username: String,
     /// The address, if known.
     pub email: Option<String>,
+    /// Whether the user has proven to receive what is sent to the address.
+    pub email_verified: bool,
     /// The full name, if known.
     pub name: Option<String>,
     /// The roles, lowest first.
     pub roles: Vec<Role>,
     /// When the row was made.
     pub created_at: Timestamp,
+    /// Since when the user may do nothing any more; none for who may.
+    pub disabled_at: Option<Timestamp>,
 }

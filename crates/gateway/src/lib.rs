@@ -23,7 +23,7 @@ use domain::{Error, Kind};
 use http::Request;
 use http_kit::{Edge, MountedService, path};
 
-use routes::{PROBES, Row, SERVICES};
+use routes::{PROBES, Row};
 
 /// The mounted services behind one door. Clones share them.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct Gateway(Arc<Services>);
 struct Services {
     /// Answers what no other service does.
     own: MountedService,
-    others: [Option<MountedService>; SERVICES.len()],
+    others: Vec<MountedService>,
 }
 
 /// Where a request goes.
@@ -44,13 +44,7 @@ enum Verdict<'a> {
 impl Gateway {
     /// A gateway to `services`, whichever of them there are. Its own answers pass `edge`.
     pub fn new(edge: &Edge, services: impl IntoIterator<Item = MountedService>) -> Self {
-        let mut others = [const { None }; SERVICES.len()];
-        for service in services {
-            if let Some(at) = SERVICES.iter().position(|name| *name == service.name()) {
-                others[at] = Some(service);
-            }
-        }
-        Self(Arc::new(Services { own: own::service().mount(edge), others }))
+        Self(Arc::new(Services { own: own::service().mount(edge), others: services.into_iter().collect() }))
     }
 }
 
@@ -95,7 +89,7 @@ impl Services {
     }
 
     fn find(&self, name: &str) -> Option<&MountedService> {
-        self.others.iter().flatten().find(|service| service.name() == name)
+        self.others.iter().find(|service| service.name() == name)
     }
 }
 

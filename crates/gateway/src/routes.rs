@@ -5,9 +5,7 @@
 
 use std::borrow::Cow;
 
-/// The services behind the gateway, by the names they are mounted under.
-pub(crate) const SERVICES: [&str; 5] = [LLM, RESPONSE, MEDIA, MCP, TEMPLATE];
-
+// The services behind the gateway, by the names they are mounted under.
 const LLM: &str = "llm-api";
 const RESPONSE: &str = "response-api";
 const MEDIA: &str = "media-api";

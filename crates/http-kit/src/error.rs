@@ -138,16 +138,23 @@ pub(crate) fn render(response: &mut Response, error: &Error, request_id: &Reques
 
 /// The operator's text of a failure that is the server's or its upstream's.
 pub(crate) fn log(error: &Error, status: StatusCode, request_id: &RequestId) {
-    if status.is_server_error() {
-        let causes = error.causes();
-        tracing::error!(
-            request_id = request_id.as_str(),
-            status = status.as_u16(),
-            code = error.code(),
-            causes = causes.as_str(),
-            "{}",
-            error.message()
-        );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id = request_id.as_str(),
+                status = status.as_u16(),
+                code = error.code(),
+                causes = error.causes(),
+                "{}",
+                error.message()
+            )
+        };
+    }
+    match status {
+        // It passes by itself: a stop, a start before the database, too much to do. Probes meet it again and again.
+        StatusCode::SERVICE_UNAVAILABLE => line!(warn),
+        status if status.is_server_error() => line!(error),
+        _ => {}
     }
 }
 

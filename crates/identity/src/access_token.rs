@@ -87,6 +87,9 @@ pub(crate) fn sign(claims: &Claims, key: &SigningKey) -> domain::Result<String> 
 
 /// The name of the key that a token claims to be signed with, if its header is one of ours.
 pub(crate) fn key_name(token: &str) -> Option<String> {
+    if token.len() > MAX_LENGTH {
+        return None;
+    }
     let found = jsonwebtoken::decode_header(token).ok()?;
     let kid = found.kid.clone()?;
     if found == header(&kid) { Some(kid) } else { None }

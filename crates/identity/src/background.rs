@@ -7,13 +7,13 @@ use domain::Result;
 use store::{Revocation, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Identity, key_set, time};
+use crate::{Identity, key_rotation, key_set, time};
 
 /// How often the other servers' keys are read, besides when a token names an unknown one.
 const LEARN_EVERY: Duration = Duration::from_mins(1);
 /// How often the expired is forgotten.
 const CLEAN_EVERY: Duration = Duration::from_mins(10);
-/// Sessions forgotten in one transaction: others wait for it on SQLite.
+/// Sessions, and tokens, forgotten in one transaction: others wait for it on SQLite.
 const CLEAN_BATCH: u32 = 500;
 /// The pauses after failures.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -29,21 +29,24 @@ impl Identity {
         tokio::join!(
             Box::pin(regularly(&stop, "publish the signing key", key_set::PUBLISH_EVERY, || keys.maintain(store))),
             Box::pin(regularly(&stop, "read the signing keys", LEARN_EVERY, || keys.read(store))),
+            Box::pin(regularly(&stop, "renew the signing key", key_rotation::EVERY, || self.keep_signing_key_young())),
             Box::pin(regularly(&stop, "forget expired sessions", CLEAN_EVERY, || self.clean())),
             Box::pin(self.hear_revocations(&stop)),
             Box::pin(self.0.last_used.write(store, &stop)),
         );
     }
 
-    /// Forgets expired sessions.
+    /// Forgets expired sessions, refresh tokens, and sign-ins that nobody finished.
     async fn clean(&self) -> Result<()> {
         let now = self.0.clock.now();
         loop {
             let forgotten = time::limited(async {
                 let mut tx = self.0.store.write().await?;
-                let forgotten = tx.delete_expired_sessions(now, CLEAN_BATCH).await?;
+                let sessions = tx.delete_expired_sessions(now, CLEAN_BATCH).await?;
+                let tokens = tx.delete_expired_refresh_tokens(now, CLEAN_BATCH).await?;
+                let others = tx.delete_expired_code_flow(now, CLEAN_BATCH).await?;
                 tx.commit().await?;
-                Ok(forgotten)
+                Ok(sessions.max(tokens).max(others))
             });
             if forgotten.await? < u64::from(CLEAN_BATCH) {
                 return Ok(());

@@ -6,9 +6,12 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use domain::{Error, Kind, Method, Principal, Result, Timestamp, api_key::Status, user::User};
+use store::TokenUser;
 
 use crate::{
-    Identity, access_token, api_key, time,
+    Identity,
+    access_token::{self, Claims},
+    api_key, time,
     verdicts::{self, Digest, Known},
 };
 
@@ -29,15 +32,19 @@ pub struct Credentials<'a> {
 pub(crate) enum Refusal {
     Token,
     ExpiredToken,
+    RefreshToken,
     ApiKey,
 }
 
 impl Refusal {
     #[cold]
-    fn to_error(self) -> Error {
+    pub(crate) fn to_error(self) -> Error {
         let (code, message) = match self {
             Self::Token => ("invalid_token", "The access token is not valid."),
             Self::ExpiredToken => ("token_expired", "The access token has expired."),
+            Self::RefreshToken => {
+                ("invalid_refresh_token", "The refresh token is not valid: it is unknown, used, expired or taken back.")
+            }
             Self::ApiKey => ("invalid_api_key", "The API key is not valid: it is unknown, revoked or expired."),
         };
         Error::new(Kind::Unauthenticated, code, message)
@@ -121,21 +128,33 @@ impl Identity {
     }
 
     async fn prove_token(&self, token: &str, now: Timestamp) -> Result<Result<Known, Refusal>> {
-        let Some(kid) = access_token::key_name(token) else { return Ok(Err(Refusal::Token)) };
-        let Some(keys) = self.0.keys.find(&kid, &self.0.store).await? else { return Ok(Err(Refusal::Token)) };
-        let claims = match access_token::verify(token, &kid, &keys, &self.0.issuer, now) {
+        let claims = match self.claims(token, now).await? {
             Ok(claims) => claims,
-            Err(access_token::Fault::Invalid) => return Ok(Err(Refusal::Token)),
-            Err(access_token::Fault::Expired) => return Ok(Err(Refusal::ExpiredToken)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
+        let Claims { sub, sid, jti, exp, .. } = claims;
         let store = &self.0.store;
-        let session = async { store.read().await?.live_session_user(&claims.sub, &claims.sid, now).await };
-        let Some(user) = time::limited(session).await? else { return Ok(Err(Refusal::Token)) };
-        let expires_at = Timestamp::from_seconds(claims.exp);
-        Ok(Ok(known(user, Method::Jwt(Some(claims.sid)), vec![], now, expires_at)))
+        let session = async { store.read().await?.access_token_user(&sub, &sid, &jti, now).await };
+        let Some(TokenUser { user, first_use }) = time::limited(session).await? else {
+            return Ok(Err(Refusal::Token));
+        };
+        if first_use {
+            self.0.last_used.note_token(jti, now);
+        }
+        Ok(Ok(known(user, Method::Jwt(Some(sid)), vec![], now, Timestamp::from_seconds(exp))))
     }
 
-    async fn prove_api_key(&self, digest: &Digest, now: Timestamp) -> Result<Result<Known, Refusal>> {
+    /// What an access token says, if it is ours and good by itself; whether its session lives is not asked.
+    pub(crate) async fn claims(&self, token: &str, now: Timestamp) -> Result<Result<Claims, Refusal>> {
+        let Some(kid) = access_token::key_name(token) else { return Ok(Err(Refusal::Token)) };
+        let Some(keys) = self.0.keys.find(&kid, &self.0.store).await? else { return Ok(Err(Refusal::Token)) };
+        Ok(access_token::verify(token, &kid, &keys, &self.0.issuer, now).map_err(|fault| match fault {
+            access_token::Fault::Invalid => Refusal::Token,
+            access_token::Fault::Expired => Refusal::ExpiredToken,
+        }))
+    }
+
+    pub(crate) async fn prove_api_key(&self, digest: &Digest, now: Timestamp) -> Result<Result<Known, Refusal>> {
         let store = &self.0.store;
         let row = time::limited(async { store.read().await?.api_key_by_digest(digest).await }).await?;
         let Some((key, user)) = row.filter(|(key, _)| key.status(now) == Status::Active) else {
@@ -147,7 +166,12 @@ impl Identity {
 }
 
 fn known(user: User, method: Method, scopes: Vec<String>, proven_at: Timestamp, expires_at: Timestamp) -> Known {
-    let principal = Principal {
+    let principal = Arc::new(principal(user, method, scopes));
+    Known { principal, proven_at, expires_at, renewing: AtomicBool::new(false) }
+}
+
+pub(crate) fn principal(user: User, method: Method, scopes: Vec<String>) -> Principal {
+    Principal {
         user_id: user.id,
         subject: user.subject,
         username: user.username,
@@ -156,8 +180,7 @@ fn known(user: User, method: Method, scopes: Vec<String>, proven_at: Timestamp, 
         roles: user.roles,
         scopes,
         method,
-    };
-    Known { principal: Arc::new(principal), proven_at, expires_at, renewing: AtomicBool::new(false) }
+    }
 }
 
 /// Two credentials at once must be the same user's; the bearer's is the one that counts then.

@@ -4,6 +4,7 @@
 //! allowance will be whole again. Only so many addresses are remembered; one that is forgotten begins anew.
 
 use std::{
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -40,21 +41,31 @@ impl GuestLimit {
         let from = from.map(whose);
         let is_loopback = from.is_some_and(|from| from.is_loopback());
         let per_hour = if is_loopback { LOOPBACK.max(self.per_hour) } else { self.per_hour };
-        let each = HOUR / per_hour;
-
-        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let begin = whole_at.get(&from).copied().unwrap_or(now).max(now);
-        let next = begin + each;
-        if next > now + HOUR {
-            return Err(Duration::from_micros(next.micros().abs_diff((now + HOUR).micros())));
-        }
-        whole_at.insert(from, next);
-        Ok(())
+        take(&mut self.whole_at.lock().unwrap_or_else(PoisonError::into_inner), from, per_hour, now)
     }
 }
 
+/// Takes one of `key`'s allowance of so many in an hour.
+///
+/// # Errors
+/// How long until there is one again.
+pub(crate) fn take<K: Eq + Hash>(
+    whole_at: &mut Cache<K, Timestamp>,
+    key: K,
+    per_hour: u32,
+    now: Timestamp,
+) -> Result<(), Duration> {
+    let begin = whole_at.get(&key).copied().unwrap_or(now).max(now);
+    let next = begin + HOUR / per_hour;
+    if next > now + HOUR {
+        return Err(Duration::from_micros(next.micros().abs_diff((now + HOUR).micros())));
+    }
+    whole_at.insert(key, next);
+    Ok(())
+}
+
 /// The part of an address that belongs to one customer: all of an IPv4 address, and the first half of an IPv6 address.
-fn whose(address: IpAddr) -> IpAddr {
+pub(crate) fn whose(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => {
             let half = u128::MAX << 64;

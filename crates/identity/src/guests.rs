@@ -2,37 +2,12 @@
 
 use std::net::IpAddr;
 
-use domain::{
-    Error, Kind, Result, Role, Secret, Timestamp,
-    ids::{SessionId, UserId},
-    secret,
-    session::Session,
-    user::User,
-};
+use domain::{Error, Kind, Result, Role, Timestamp, ids::UserId, secret, user::User};
 
-use crate::{
-    Identity,
-    access_token::{self, Claims},
-    time, verdicts,
-};
+use crate::{Identity, SignIn, time};
 
 /// Where guests' placeholder addresses are: a domain that can never exist (RFC 2606).
-const DOMAIN: &str = "guest.invalid";
-
-/// A sign-in, with the tokens that prove it.
-#[derive(Clone, Debug)]
-pub struct SignIn {
-    /// Who signed in.
-    pub user: User,
-    /// The access token.
-    pub access_token: Secret,
-    /// The token that gets the next access token.
-    pub refresh_token: Secret,
-    /// When the access token expires.
-    pub expires_at: Timestamp,
-    /// For how many seconds the access token is good.
-    pub expires_in: i64,
-}
+pub(crate) const DOMAIN: &str = "guest.invalid";
 
 impl Identity {
     /// Makes a guest and signs it in. `from` is the address of the connection, never one that a header names.
@@ -49,58 +24,44 @@ impl Identity {
             let message = "Too many new guests come from this address.";
             Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
         })?;
-        self.sign_in(self.new_guest(now)).await
+        self.let_in(self.new_guest(now)).await
     }
 
     fn new_guest(&self, now: Timestamp) -> User {
         let id = UserId::new(&self.0.clock);
-        let username = format!("guest-{}", uuid());
+        let username = new_username("guest");
         User {
             issuer: self.0.issuer.clone(),
             subject: id.to_string(),
             email: Some(format!("{username}@{DOMAIN}")),
+            email_verified: false,
             username,
             name: None,
             roles: vec![Role::Guest],
             created_at: now,
+            disabled_at: None,
             id,
         }
     }
 
     /// Stores a new user with a session, and hands out the session's tokens once both are safe.
-    async fn sign_in(&self, user: User) -> Result<SignIn> {
-        let options = &self.0.options;
-        let now = self.0.clock.now();
-        let session = Session {
-            id: SessionId::new(&self.0.clock),
-            user_id: user.id.clone(),
-            created_at: now,
-            expires_at: now + options.refresh_token_life(),
-        };
-        let claims = Claims::new(&self.0.issuer, &user, &session, options.access_token_life(), &self.0.clock);
-        let access_token = access_token::sign(&claims, &self.0.signing_key)?;
-        let refresh_token = format!("rt_{}", secret::hex(&secret::random::<32>()));
-
+    async fn let_in(&self, user: User) -> Result<SignIn> {
+        let pair = self.new_session(&user)?;
         let published = time::limited(async {
             let mut tx = self.0.store.write().await?;
-            let published = self.0.keys.publish(&mut tx).await?;
             tx.insert_user(&user).await?;
-            tx.insert_session(&session).await?;
-            let digest = verdicts::digest(&refresh_token);
-            tx.insert_refresh_token(&session.id, &digest, now, session.expires_at).await?;
+            let published = self.insert_session(&mut tx, &pair).await?;
             tx.commit().await?;
             Ok(published)
         })
         .await?;
-        self.0.keys.published(published);
-        Ok(SignIn {
-            user,
-            access_token: Secret::new(access_token),
-            refresh_token: Secret::new(refresh_token),
-            expires_at: Timestamp::from_seconds(claims.exp),
-            expires_in: claims.exp - claims.iat,
-        })
+        Ok(self.hand_out(pair, user, published))
     }
+}
+
+/// A name that nobody has, of this kind of user.
+pub(crate) fn new_username(kind: &str) -> String {
+    format!("{kind}-{}", uuid())
 }
 
 /// A random UUID (RFC 9562, version 4), for the names of guests.

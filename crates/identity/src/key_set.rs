@@ -28,7 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The keys, and when they were last read and published.
 pub(crate) struct KeySet {
-    own: Jwk,
+    /// The one that new tokens are signed with.
+    own: ArcSwap<Jwk>,
     /// For how long after its server's last sign of life a key counts: its last token's life, and two intervals of
     /// publishing.
     kept: Duration,
@@ -67,6 +68,7 @@ impl KeySet {
     pub(crate) fn new(own: Jwk, access_token_life: Duration, clock: Clock) -> Self {
         let kept = access_token_life + 2 * PUBLISH_EVERY;
         let current = ArcSwap::from_pointee(collect([own.clone()]));
+        let own = ArcSwap::from_pointee(own);
         Self { own, kept, clock, current, looked: Mutex::new(None), published_at: AtomicI64::new(0) }
     }
 
@@ -116,7 +118,7 @@ impl KeySet {
                 None
             }
         });
-        self.current.store(Arc::new(collect(std::iter::once(self.own.clone()).chain(peers))));
+        self.current.store(Arc::new(collect(std::iter::once(Jwk::clone(&self.own.load())).chain(peers))));
         Ok(())
     }
 
@@ -154,10 +156,38 @@ impl KeySet {
     }
 
     async fn publish_at(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        // Six strings cannot fail to serialize.
-        let public_jwk = serde_json::to_value(&self.own).unwrap_or_default();
-        tx.publish_signing_key(&PublishedKey { kid: self.own.kid.clone(), public_jwk }, now).await
+        tx.publish_signing_key(&to_row(&self.own.load()), now).await
     }
+
+    /// Makes sure that the other servers can know `next`, and go on knowing our key while its last tokens live.
+    pub(crate) async fn publish_next(&self, next: &Jwk, store: &Store) -> Result<()> {
+        let now = self.clock.now();
+        time::limited(async {
+            let mut tx = store.write().await?;
+            self.publish_at(&mut tx, now).await?;
+            tx.publish_signing_key(&to_row(next), now).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    /// Takes `next` as our key. The one before counts on, as one of the published.
+    pub(crate) fn adopt(&self, next: Jwk) {
+        let known = self.current().public().to_vec();
+        self.current.store(Arc::new(collect(std::iter::once(next.clone()).chain(known))));
+        self.own.store(Arc::new(next));
+    }
+
+    /// When our key was first published; none before it is.
+    pub(crate) async fn own_since(&self, store: &Store) -> Result<Option<Timestamp>> {
+        let own = self.own.load_full();
+        time::limited(async { store.read().await?.signing_key_created_at(&own.kid).await }).await
+    }
+}
+
+fn to_row(jwk: &Jwk) -> PublishedKey {
+    // Six strings cannot fail to serialize.
+    PublishedKey { kid: jwk.kid.clone(), public_jwk: serde_json::to_value(jwk).unwrap_or_default() }
 }
 
 /// The keys that can verify, each once.

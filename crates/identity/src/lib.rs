@@ -5,41 +5,56 @@
 //! answers for every request in microseconds, [`Identity::verify`] reads the proof; what is taken back stops working at
 //! once here and within two seconds on every other server.
 //!
-//! The use-cases are: come in as a guest; make, list and take back API keys; look oneself up; and the public keys for
+//! The use-cases are: come in as a guest; make an account of it; sign in; renew a sign-in and end it; make, list and take back API keys; look oneself up; and the public keys for
 //! those who verify tokens themselves.
 //!
 //! The crate knows no HTTP: it neither sees headers nor names paths. It trusts no key that is not its own or in the
 //! database, and no role that is not in the user's row.
 
 mod access_token;
+mod accounts;
+mod administration;
 mod api_key;
 mod background;
+mod code_flow;
 mod credentials;
 mod error;
 mod guest_limit;
 mod guests;
 mod jwk;
+mod key_rotation;
 mod key_set;
 mod last_used;
 mod options;
+mod passwords;
+mod sessions;
+mod setup;
 mod signing_key;
 mod time;
+mod tries;
 mod verdicts;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use arc_swap::ArcSwap;
 use domain::{Clock, Error, Kind, Principal, Result, user::User};
 use store::Store;
 
+pub use accounts::AccountWish;
 pub use api_key::{MANAGE, NewKey};
+pub use code_flow::{Authorization, AuthorizationRequest, Landing};
 pub use credentials::{Credentials, Verdict};
 pub use error::OpenError;
-pub use guests::SignIn;
 pub use jwk::Jwk;
 pub use options::{Options, OptionsError};
+pub use sessions::{MARK as REFRESH_MARK, SignIn};
 
 use crate::{
-    guest_limit::GuestLimit, key_set::KeySet, last_used::LastUsed, signing_key::SigningKey, verdicts::Verdicts,
+    guest_limit::GuestLimit, key_set::KeySet, last_used::LastUsed, passwords::Passwords, signing_key::SigningKey,
+    tries::Tries, verdicts::Verdicts,
 };
 
 /// The algorithm of our signatures.
@@ -54,11 +69,16 @@ struct Inner {
     issuer: String,
     clock: Clock,
     store: Store,
-    signing_key: SigningKey,
+    keys_dir: PathBuf,
+    signing_key: ArcSwap<SigningKey>,
     keys: KeySet,
     verdicts: Verdicts,
     last_used: LastUsed,
     guest_limit: GuestLimit,
+    /// Sign-ins that addresses begin.
+    beginnings: GuestLimit,
+    tries: Tries,
+    passwords: Passwords,
 }
 
 impl Identity {
@@ -83,17 +103,26 @@ impl Identity {
             issuer,
             clock,
             store,
-            signing_key,
+            keys_dir: keys_dir.to_owned(),
+            signing_key: ArcSwap::from_pointee(signing_key),
             keys,
             verdicts: Verdicts::new(),
             last_used: LastUsed::new(),
             guest_limit,
+            beginnings: code_flow::beginnings(),
+            tries: Tries::new(),
+            passwords: Passwords::new(),
         })))
     }
 
     /// What tokens name as their issuer.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Whether anybody may make an account.
+    pub fn registration(&self) -> bool {
+        self.0.options.registration
     }
 
     /// The clock that decides what has expired.

@@ -8,7 +8,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use aws_lc_rs::{
@@ -40,8 +40,7 @@ impl SigningKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(OpenError::File { path, doing: "read", source }),
         }
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| OpenError::Generate)?;
-        let der: Pkcs8V1Der<'static> = pair.as_der().map_err(|_| OpenError::Generate)?;
+        let der = generate()?;
         match publish(directory, &path, der.as_ref()) {
             Ok(()) => tracing::info!(path = %path.display(), "Made the signing key {}", path.display()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -49,6 +48,25 @@ impl SigningKey {
         }
         let der = fs::read(&path).map_err(|source| OpenError::File { path: path.clone(), doing: "read", source })?;
         Self::parse(&path, &der)
+    }
+
+    /// Makes the key that is to follow. It is on the disk, but not in its place before [`SigningKey::install`].
+    pub(crate) fn draft(directory: &Path) -> Result<(Self, PathBuf), OpenError> {
+        let path = draft_of(&directory.join(FILE));
+        let der = generate()?;
+        write(&path, der.as_ref()).map_err(|source| OpenError::File {
+            path: path.clone(),
+            doing: "written",
+            source,
+        })?;
+        Ok((Self::parse(&path, der.as_ref())?, path))
+    }
+
+    /// Puts a draft in the place of the key: a start from now on finds it.
+    pub(crate) fn install(directory: &Path, draft: &Path) -> Result<(), OpenError> {
+        let path = directory.join(FILE);
+        let installed = fs::rename(draft, &path).and_then(|()| File::open(directory)?.sync_all());
+        installed.map_err(|source| OpenError::File { path, doing: "replaced", source })
     }
 
     fn parse(path: &Path, der: &[u8]) -> Result<Self, OpenError> {
@@ -77,11 +95,21 @@ impl SigningKey {
     }
 }
 
+fn generate() -> Result<Pkcs8V1Der<'static>, OpenError> {
+    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| OpenError::Generate)?;
+    pair.as_der().map_err(|_| OpenError::Generate)
+}
+
+/// A name beside `path` that nobody has.
+fn draft_of(path: &Path) -> PathBuf {
+    path.with_extension(domain::secret::hex(&domain::secret::random::<8>()))
+}
+
 /// Writes the file so that it is there whole or not at all, on the disk, and is nobody's but the owner's. A file that is
 /// there already stays and is `AlreadyExists`.
 fn publish(directory: &Path, path: &Path, der: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let draft = path.with_extension(domain::secret::hex(&domain::secret::random::<8>()));
+    let draft = draft_of(path);
     let written = write(&draft, der)
         // A link, unlike a renaming, does not replace what is there.
         .and_then(|()| fs::hard_link(&draft, path));

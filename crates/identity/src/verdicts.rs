@@ -97,12 +97,13 @@ impl Verdicts {
         self.refused.insert(digest, (refusal, now));
     }
 
-    /// Forgets the callers who were known by what was taken back.
+    /// Forgets the callers who were known by what was taken back or changed.
     pub(crate) fn forget(&self, gone: &Revocation) {
         *self.lock() += 1;
         let gone = match gone {
             Revocation::ApiKey(id) => Method::ApiKey(id.clone()),
             Revocation::Session(id) => Method::Jwt(Some(id.clone())),
+            Revocation::User(id) => return self.known.retain(|_, known| known.principal.user_id != *id),
             Revocation::Unknown => return self.known.clear(),
         };
         self.known.retain(|_, known| known.principal.method != gone);

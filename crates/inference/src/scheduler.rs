@@ -145,7 +145,7 @@ impl Scheduler {
             }
             // A defect must cost the requests it met, not the engine.
             if catch_unwind(AssertUnwindSafe(|| self.step())).is_err() {
-                tracing::error!("a step of the embedded model panicked; its requests are lost");
+                tracing::error!("A step of the embedded model panicked; its requests are lost");
                 self.abandon();
             }
         }

@@ -7,6 +7,7 @@ pub mod auth;
 mod chat;
 mod models;
 mod routes;
+mod users;
 
 use app::{chat::Chat, models::Models};
 use http_kit::Service;
@@ -36,6 +37,7 @@ pub fn service(state: State) -> Service {
             async move { Ok(store.ping().await?) }
         })
         .open(auth::OPEN)
+        .self_guarded(auth::OF_SESSIONS)
         .limits(routes::LIMITS)
         .metrics(registry)
 }

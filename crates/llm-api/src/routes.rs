@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use app::settings::UserSettings;
 use http_kit::RouteLimits;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{State, auth, chat, models};
+use crate::{State, auth, chat, models, users};
 
 /// Every route of the service.
 pub(crate) fn router(state: State) -> OpenApiRouter {
+    let settings = UserSettings::new(state.store, state.models.clone(), state.identity.clock().clone());
+    let users = users::routes(state.identity.clone(), settings);
     let chat = OpenApiRouter::new().routes(routes!(chat::completions::create)).with_state(state.chat);
     let models = OpenApiRouter::new()
         .routes(routes!(models::list::list))
         .routes(routes!(models::get::get))
         .with_state(state.models);
-    let mut router = auth::routes(state.identity).merge(chat).merge(models);
+    let mut router = auth::routes(state.identity).merge(users).merge(chat).merge(models);
     chat::open_answers(router.get_openapi_mut());
     router
 }

@@ -148,7 +148,7 @@ fn tls(options: &Options) -> Result<ClientConfig, Error> {
         }
     }
     if roots.is_empty() {
-        tracing::warn!("no trusted certificates found: https will fail; install ca-certificates or set SSL_CERT_FILE");
+        tracing::warn!("No trusted certificates found: https will fail; install ca-certificates or set SSL_CERT_FILE");
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)

@@ -77,7 +77,7 @@ struct Dialer {
 impl Dialer {
     fn judge(&self, uri: &Uri) -> Result<(), Refusal> {
         let Some(rules) = &self.rules else {
-            tracing::debug!(host = uri.host(), port = uri.port_u16(), "connecting to a configured server");
+            tracing::debug!(host = uri.host(), port = uri.port_u16(), "Connecting to a configured server");
             return Ok(());
         };
         let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };

@@ -117,7 +117,7 @@ pub(crate) enum Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        tracing::info!(reason = %refusal, "refused a request to a user's URL");
+        tracing::info!(reason = %refusal, "Refused a request to a user's URL");
         Self::Refused
     }
 }

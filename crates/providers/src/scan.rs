@@ -66,6 +66,9 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// So many bytes of a string are looked at one by one.
+const NEAR: usize = 16;
+
 struct Walk<'a> {
     text: &'a str,
     at: usize,
@@ -128,7 +131,11 @@ impl<'a> Walk<'a> {
         let bytes = self.bytes();
         let mut from = start + 1;
         loop {
-            let at = from + memchr::memchr2(b'"', b'\\', bytes.get(from..)?)?;
+            let rest = bytes.get(from..)?;
+            // Most strings are keys and short words, which are passed before a search for long ones has set out.
+            let (near, far) = rest.split_at(rest.len().min(NEAR));
+            let found = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            let at = from + found.or_else(|| Some(near.len() + memchr::memchr2(b'"', b'\\', far)?))?;
             if bytes[at] == b'"' {
                 return Some(at + 1);
             }
@@ -143,7 +150,9 @@ impl<'a> Walk<'a> {
         let mut depth = 1usize;
         let mut from = start + 1;
         loop {
-            let at = from + memchr::memchr3(b'"', opener, closer, bytes.get(from..)?)?;
+            // Between strings there is little: the next mark is a few bytes away.
+            let rest = bytes.get(from..)?;
+            let at = from + rest.iter().position(|byte| *byte == b'"' || *byte == opener || *byte == closer)?;
             from = at + 1;
             if bytes[at] == b'"' {
                 from = self.string_end(at)?;

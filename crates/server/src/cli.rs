@@ -36,9 +36,12 @@ pub(crate) enum Command {
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Makes API keys without signing in, for who has the data.
+    /// Makes API keys and takes them back without signing in, for who has the data.
     #[command(subcommand)]
     Key(Key),
+    /// Manages users, for who has the data: also makes the first administrator.
+    #[command(subcommand)]
+    User(User),
     /// Brings the database to this version's schema, and ends.
     Migrate(Common),
     /// Asks a running server whether it lives: for the probes of containers.
@@ -184,11 +187,81 @@ pub(crate) enum ConfigCommand {
 /// Keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Makes a key, for a new user of its own, and prints it: it is not shown again.
+    /// Makes a key and prints it: it is not shown again.
     Create {
         /// What the key is called in lists.
         #[arg(long, default_value = "command line")]
         name: String,
+        /// Whose it is, by id, address or username; a new user's of its own when not given.
+        #[arg(long)]
+        user: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Takes a key back, whoever's it is.
+    Revoke {
+        /// The key's id, which lists show: key_…
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Users. A running server heeds changes within two seconds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Makes an account, and prints it with a password made for it.
+    Create {
+        /// The address.
+        email: String,
+        /// The short name; one is made when not given.
+        #[arg(long)]
+        username: Option<String>,
+        /// The full name.
+        #[arg(long)]
+        name: Option<String>,
+        /// Makes the user an administrator.
+        #[arg(long)]
+        admin: bool,
+        /// Reads the password from standard input instead of making one.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Lists all users, guests included.
+    #[command(alias = "ls")]
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Makes an account's user an administrator.
+    Promote {
+        /// Who: an id, address or username.
+        user: String,
+        /// Makes the user an ordinary one again.
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Gives an account a new password, prints it, and ends all of its sessions.
+    ResetPassword {
+        /// Who: an id, address or username.
+        user: String,
+        /// Reads the password from standard input instead of making one.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Keeps a user out, with every key and session.
+    Disable {
+        /// Who: an id, address or username.
+        user: String,
+        /// Lets the user in again.
+        #[arg(long)]
+        undo: bool,
         #[command(flatten)]
         common: Common,
     },

@@ -2,10 +2,10 @@
 
 use std::{fmt::Write, path::Path};
 
-use crate::{client, config::Config, services::ServiceName};
+use crate::{client, commands::env::quoted, config::Config, services::ServiceName};
 
-/// The text.
-pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<&str>) -> String {
+/// The text. `setup` is the address at which the first administrator is made.
+pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<&str>, setup: Option<&str>) -> String {
     let address = |port| client::address(config.server.bind, port);
     let mut text = format!(
         "\njan-server {} is up; its data is in {}.\n\n",
@@ -36,6 +36,12 @@ pub(crate) fn text(config: &Config, ports: &[(ServiceName, u16)], model: Option<
             );
         }
     }
+    if let Some(link) = setup.filter(|_| door.is_some()) {
+        _ = write!(
+            text,
+            "\nNobody administers this server yet. Who opens this within half an hour will:\n\n  {link}\n"
+        );
+    }
     text.push_str("\nCtrl-C stops it.\n\n");
     text
 }
@@ -50,10 +56,14 @@ fn program() -> String {
         return name;
     }
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(&path).display().to_string()
+    quoted(&path.strip_prefix(&here).unwrap_or(&path).display().to_string())
 }
 
 fn data_flag(config: &Config) -> String {
     let data = &config.server.data_dir;
-    if data == Path::new(crate::config::DATA_DIR) { String::new() } else { format!(" --data {}", data.display()) }
+    if data == Path::new(crate::config::DATA_DIR) {
+        String::new()
+    } else {
+        format!(" --data {}", quoted(&data.display().to_string()))
+    }
 }

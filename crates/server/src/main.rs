@@ -11,6 +11,7 @@ mod data;
 mod hint;
 mod lifecycle;
 mod parts;
+#[cfg(feature = "embedded")]
 mod progress;
 mod services;
 mod telemetry;
@@ -44,6 +45,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Model(model) => commands::model::run(model),
         Command::Config(config) => commands::config::run(config),
         Command::Key(key) => commands::key::run(key),
+        Command::User(user) => commands::user::run(user),
         Command::Migrate(common) => commands::migrate::run(common),
         Command::Healthcheck(check) => commands::healthcheck::run(check),
         Command::Openapi { service } => commands::openapi::run(*service),

@@ -10,7 +10,9 @@ use outbound::Client;
 use providers::{ChatProvider, OpenAi, Scripted};
 use store::Store;
 
-use crate::{config::Config, data, lifecycle::Lifecycle, progress::Reporter, services::ServiceName, telemetry::{self, Telemetry}};
+#[cfg(feature = "embedded")]
+use crate::progress::Reporter;
+use crate::{config::Config, data, lifecycle::Lifecycle, services::ServiceName, telemetry};
 
 /// The longest wait of a start for the upstreams' lists of models.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
@@ -31,13 +33,13 @@ impl Parts {
     /// Builds the parts. None of them waits for the network or the database here.
     pub(crate) fn build(
         config: &Config,
+        store: Store,
+        identity: Identity,
         client: &Client,
         life: &Lifecycle,
         traced: bool,
     ) -> anyhow::Result<Self> {
         let clock = Clock::System;
-        let store = Store::connect_lazy(&config.database)?;
-        let identity = identity(config, &store, &clock)?;
         let verifier = Arc::new(identity.clone());
         let (draining, closing) = (life.draining.clone(), life.closing.clone());
         let mut edge = Edge::new(config.edge.clone(), verifier, clock.clone(), draining, closing);
@@ -76,29 +78,36 @@ impl Parts {
     }
 
     /// Begins the work beside requests.
-    pub(crate) fn start(&self, life: &Lifecycle, reporter: Reporter) {
-        let identity = self.identity.clone();
-        let stop = life.draining.clone();
+    pub(crate) fn start(&self, life: &Lifecycle) {
+        let (identity, stop) = (self.identity.clone(), life.draining.clone());
         life.tasks.spawn(async move { identity.run(stop).await });
         let (models, stop) = (self.models.clone(), life.draining.clone());
         life.tasks.spawn(async move { models.run(stop).await });
-        #[cfg(feature = "embedded")]
-        if let Some(embedded) = self.embedded.clone() {
-            let stop = life.draining.clone();
-            life.tasks.spawn(async move {
-                embedded.run(stop, |id, at| reporter.report(id, at.bytes, at.total)).await;
-                reporter.end();
-            });
-        }
     }
 
-    /// A model to show in examples.
+    /// Begins the work of the models in this process: fetching what is not there.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn start_embedded(&self, life: &Lifecycle, reporter: Reporter) {
+        let Some(embedded) = self.embedded.clone() else { return };
+        let stop = life.draining.clone();
+        life.tasks.spawn(async move {
+            tokio::select! {
+                () = embedded.run(stop, |id, at| reporter.report(id, at.bytes, at.total)) => {}
+                () = reporter.forget_stale() => {}
+            }
+            reporter.end();
+        });
+    }
+
+    /// A model to show in examples: this process's own, else one that an upstream has listed by now.
     pub(crate) fn example_model(&self) -> Option<String> {
         #[cfg(feature = "embedded")]
         if let Some(embedded) = &self.embedded {
             return embedded.status().into_iter().next().map(|model| model.id);
         }
-        None
+        let listed = self.models.list();
+        let real = listed.iter().find(|model| !Scripted::has(&model.id)).map(|model| model.id.to_string());
+        real.or_else(|| self.config.models.scripted.then(|| "scripted/echo".to_owned()))
     }
 
     /// A service, mounted; none for the gateway, which is made of the others.

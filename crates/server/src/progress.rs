@@ -55,7 +55,7 @@ impl Reporter {
             }
         }
         if done >= total {
-            self.clear();
+            self.end();
         }
     }
 
@@ -65,17 +65,13 @@ impl Reporter {
             tokio::time::sleep(STALE).await;
             let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             if now.as_ref().and_then(|progress| progress.last).is_none_or(|last| last.elapsed() >= STALE) {
-                self.clear();
+                self.end();
             }
         }
     }
 
     /// There is nothing more to tell.
     pub(crate) fn end(&self) {
-        self.clear();
-    }
-
-    fn clear(&self) {
         if let Show::Status(writer) = &self.show {
             writer.set_status(None);
         }

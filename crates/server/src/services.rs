@@ -53,15 +53,8 @@ impl ServiceName {
     }
 
     /// The flag that sets its port.
-    pub(crate) fn port_flag(self) -> &'static str {
-        match self {
-            Self::LlmApi => "--llm-api-port",
-            Self::ResponseApi => "--response-api-port",
-            Self::MediaApi => "--media-api-port",
-            Self::McpTools => "--mcp-tools-port",
-            Self::TemplateApi => "--template-api-port",
-            Self::Gateway => "--gateway-port",
-        }
+    pub(crate) fn port_flag(self) -> String {
+        format!("--{}-port", self.name())
     }
 
     /// The services that listen, when `only` were asked for: all of them when none was.

@@ -67,21 +67,19 @@ impl Engine {
     pub(crate) fn prepare(options: &DatabaseOptions) -> Result<Self, StoreError> {
         let wait = Duration::from_secs(options.acquire_timeout_seconds);
         let size = options.max_connections.max(1);
-        match options.url.as_ref().map(domain::Secret::expose) {
-            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                let connect = PgConnectOptions::from_str(url).map_err(|e| StoreError::Address(Some(e)))?;
-                let pool = PoolOptions::new()
-                    .max_connections(size)
-                    .acquire_timeout(wait)
-                    .connect_lazy_with(connect.application_name("jan-server"));
-                Ok(Self::Postgres(pool))
-            }
-            Some(url) => match url.strip_prefix("sqlite://") {
-                Some(path) if !path.is_empty() => Self::sqlite(path.into(), size, wait),
-                _ => Err(StoreError::Address(None)),
-            },
-            None => Self::sqlite(options.path.clone(), size, wait),
+        if let Some(file) = options.file() {
+            return Self::sqlite(file.to_owned(), size, wait);
         }
+        let url = options.url.as_ref().map_or("", domain::Secret::expose);
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Address(None));
+        }
+        let connect = PgConnectOptions::from_str(url).map_err(|error| StoreError::Address(Some(error)))?;
+        let pool = PoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(wait)
+            .connect_lazy_with(connect.application_name("jan-server"));
+        Ok(Self::Postgres(pool))
     }
 
     fn sqlite(file: PathBuf, readers: u32, wait: Duration) -> Result<Self, StoreError> {

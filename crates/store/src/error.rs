@@ -70,19 +70,11 @@ pub enum StoreError {
     Statement(#[source] sqlx::Error),
 }
 
-/// SQLite's result codes for files that it cannot read, and for disks that fail; their further details are in higher
-/// bits.
-const SQLITE_DAMAGED: [i32; 2] = [11, 26];
-const SQLITE_DISK: [i32; 1] = [10];
-
-fn is_sqlite(error: &dyn sqlx::error::DatabaseError, codes: &[i32]) -> bool {
-    let code =
-        error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()?.parse::<i32>().ok());
-    code.is_some_and(|code| codes.contains(&(code & 0xff)))
-}
-
-/// SQLite's result code for a full disk.
-const SQLITE_FULL: &str = "13";
+/// SQLite's result codes for files that it cannot read, for disks that fail and for full ones; their further details are
+/// in higher bits.
+const SQLITE_DAMAGED: &[i32] = &[11, 26];
+const SQLITE_DISK: &[i32] = &[10];
+const SQLITE_FULL: &[i32] = &[13];
 /// PostgreSQL's codes for a full disk; connections refused, cut or used up; shutting down or starting.
 const POSTGRES_FULL: &str = "53100";
 const POSTGRES_AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "08006", "08003"];
@@ -93,16 +85,23 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(Some(error))
             }
-            sqlx::Error::Database(database) if is_sqlite(&**database, &SQLITE_DAMAGED) => Self::Damaged(error),
-            sqlx::Error::Database(database) if is_sqlite(&**database, &SQLITE_DISK) => Self::Disk(error),
+            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_DAMAGED) => Self::Damaged(error),
+            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_DISK) => Self::Disk(error),
+            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_FULL) => Self::Full(error),
             sqlx::Error::Database(database) => match database.code().as_deref() {
-                Some(SQLITE_FULL | POSTGRES_FULL) => Self::Full(error),
+                Some(POSTGRES_FULL) => Self::Full(error),
                 Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error)),
                 _ => Self::Statement(error),
             },
             _ => Self::Statement(error),
         }
     }
+}
+
+fn is_sqlite(error: &dyn sqlx::error::DatabaseError, codes: &[i32]) -> bool {
+    let code =
+        error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| codes.contains(&(code & 0xff)))
 }
 
 impl From<StoreError> for domain::Error {

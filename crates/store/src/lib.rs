@@ -21,6 +21,7 @@ mod refresh_tokens;
 mod revocations;
 mod samples;
 mod sessions;
+mod setup_links;
 mod signing_keys;
 mod text;
 mod user_settings;

@@ -37,7 +37,7 @@ macro_rules! migrations {
 
 const MIGRATIONS: &[Migration] = migrations![
     1 "0001_identity", 2 "0002_samples", 3 "0003_refresh_families", 4 "0004_user_settings", 5 "0005_accounts",
-    6 "0006_code_flow",
+    6 "0006_code_flow", 7 "0007_setup_links",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.
@@ -78,7 +78,7 @@ pub(crate) async fn run(engine: &Engine, now: domain::Timestamp) -> Result<(), S
         apply(&mut tx, migration, now)
             .await
             .map_err(|source| StoreError::Migration { name: migration.name, source })?;
-        tracing::info!(migration = migration.name, "Applied migration {}", migration.name);
+        tracing::info!(migration = migration.name, "Applied a migration");
     }
     tx.commit().await
 }
@@ -128,7 +128,7 @@ async fn back_up(file: &Path) -> Result<(), StoreError> {
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
     copy.await.map_err(|source| StoreError::Backup { path: path.clone(), source })?;
-    tracing::info!(path = %path.display(), "Copied the database to {} before migrating it", path.display());
+    tracing::info!(path = %path.display(), "Copied the database before migrating it");
     Ok(())
 }
 

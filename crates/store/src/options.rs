@@ -1,6 +1,6 @@
 //! Which database, and how many connections to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use domain::Secret;
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseOptions {
-    /// `postgres://user:password@host/name` or `sqlite://path`; without it the SQLite file at `path`. A secret: it
-    /// may hold a password.
+    /// `postgres://user:password@host/name` or `sqlite://path`; without it the SQLite file at `path`. It may hold a
+    /// password.
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub url: Option<Secret>,
     /// The SQLite file, where `url` names no database. Made when absent, together with its directory.
@@ -25,5 +25,15 @@ pub struct DatabaseOptions {
 impl Default for DatabaseOptions {
     fn default() -> Self {
         Self { url: None, path: PathBuf::from("data/jan.db"), max_connections: 16, acquire_timeout_seconds: 5 }
+    }
+}
+
+impl DatabaseOptions {
+    /// The SQLite file; none where the database is a PostgreSQL, which may come later than this process.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.url {
+            None => Some(&self.path),
+            Some(url) => url.expose().strip_prefix("sqlite://").filter(|path| !path.is_empty()).map(Path::new),
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::{Reader, Result, Tx, engine::on};
 const PUBLISH: &str = "INSERT INTO signing_keys (kid, public_jwk, created_at, seen_at) VALUES ($1, $2, $3, $3)
     ON CONFLICT (kid) DO UPDATE SET seen_at = excluded.seen_at";
 const LIST: &str = "SELECT kid, public_jwk FROM signing_keys WHERE seen_at > $1 ORDER BY seen_at DESC, kid LIMIT $2";
+const CREATED: &str = "SELECT created_at FROM signing_keys WHERE kid = $1";
 const FORGET: &str = "DELETE FROM signing_keys WHERE seen_at <= $1";
 
 /// Servers on one database are few; a list longer than this is not one of servers.
@@ -31,6 +32,12 @@ impl Reader {
             .bind(MOST)
             .fetch_all(c).await)?;
         Ok(rows.into_iter().map(|(kid, Json(public_jwk))| SigningKey { kid, public_jwk }).collect())
+    }
+
+    /// When a key was first published, if it is.
+    pub async fn signing_key_created_at(&mut self, kid: &str) -> Result<Option<Timestamp>> {
+        let at: Option<i64> = on!(self, c => sqlx::query_scalar(CREATED).bind(kid).fetch_optional(c).await)?;
+        Ok(at.map(Timestamp::from_micros))
     }
 }
 

@@ -18,7 +18,7 @@ pub const MAX_DEPTH: usize = 128;
 /// the field's path for JSON of another shape.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     check_depth(body)?;
-    let text = std::str::from_utf8(body).map_err(not_text)?;
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| not_text(error.valid_up_to()))?;
     if has_lone_surrogate(body) {
         return Err(Error::invalid("invalid_json", "The body holds half of a surrogate pair (\\ud800 to \\udfff)."));
     }
@@ -52,8 +52,8 @@ fn not_json(error: &serde_json::Error) -> Error {
 }
 
 #[cold]
-fn not_text(error: std::str::Utf8Error) -> Error {
-    Error::invalid("invalid_json", format!("The body is not UTF-8 (after {} bytes).", error.valid_up_to()))
+fn not_text(valid: usize) -> Error {
+    Error::invalid("invalid_json", format!("The body is not UTF-8 (after {valid} bytes)."))
 }
 
 /// Whether some escape is half of a pair only: such a text cannot be stored or written as UTF-8.
@@ -65,7 +65,7 @@ fn has_lone_surrogate(body: &[u8]) -> bool {
     let mut second_half = None;
     for at in memchr::memmem::find_iter(body, b"\\u") {
         // A backslash before it would make it a backslash and a letter.
-        if body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
+        if is_escaped(body, at) {
             continue;
         }
         match unit(at) {
@@ -76,6 +76,11 @@ fn has_lone_surrogate(body: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Whether what stands at `at` within a string has a backslash to itself.
+fn is_escaped(body: &[u8], at: usize) -> bool {
+    body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 fn shape(path: &str, text: &str) -> Error {
@@ -134,41 +139,25 @@ pub fn check_depth(body: &[u8]) -> Result<(), Error> {
     Err(Error::invalid("invalid_json", format!("The body nests deeper than {MAX_DEPTH} levels.")))
 }
 
+/// Goes from quote to quote, so that texts, which are most of a body, are passed over at the speed of a search: looking for
+/// escapes as well would stop at every line break of a text.
 fn depth_within(body: &[u8], limit: usize) -> bool {
     let mut depth = 0usize;
-    let mut rest = body;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'"' | b'{' | b'[' | b'}' | b']')) {
-        match rest[at] {
-            b'"' => match string_end(&rest[at + 1..]) {
-                Some(end) => {
-                    rest = &rest[at + 1 + end..];
-                    continue;
-                }
-                None => return true, // an open string is the parser's to refuse
-            },
-            b'{' | b'[' => depth += 1,
-            _ => depth = depth.saturating_sub(1),
-        }
-        if depth > limit {
-            return false;
-        }
-        rest = &rest[at + 1..];
-    }
-    true
-}
-
-/// Where the string that begins at `text` ends: just after its closing quote.
-fn string_end(text: &[u8]) -> Option<usize> {
+    let mut quotes = memchr::memchr_iter(b'"', body);
     let mut from = 0;
     loop {
-        let at = from + memchr::memchr2(b'"', b'\\', &text[from..])?;
-        if text[at] == b'"' {
-            return Some(at + 1);
+        let opening = quotes.next().unwrap_or(body.len());
+        for byte in &body[from..opening] {
+            match byte {
+                b'{' | b'[' if depth == limit => return false,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
         }
-        from = at + 2;
-        if from > text.len() {
-            return None;
-        }
+        // An open string is the parser's to refuse.
+        let Some(closing) = quotes.find(|at| !is_escaped(body, *at)) else { return true };
+        from = closing + 1;
     }
 }
 

@@ -74,10 +74,10 @@ impl Embedded {
         for model in &self.0.models {
             if self.0.options.offline {
                 if let Some(problem) = model.status().problem {
-                    tracing::warn!(model = model.id, "{problem}");
+                    tracing::warn!(model = model.id, problem, "The embedded model cannot answer");
                 }
             } else if let Err(error) = model.fetch(report).await {
-                tracing::warn!(model = model.id, "{error}");
+                tracing::warn!(model = model.id, %error, "Could not fetch the embedded model");
             }
             if self.0.options.preload {
                 model.preload(&self.0.tracker).await;

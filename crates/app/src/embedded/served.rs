@@ -231,12 +231,12 @@ impl Served {
         self.phase.send_replace(match loaded {
             Ok(engine) => {
                 let seconds = begun.elapsed().as_secs_f64();
-                tracing::info!(model = self.id, seconds, "the embedded model is loaded");
+                tracing::info!(model = self.id, seconds, "Loaded the embedded model");
                 *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 Phase::Ready(engine)
             }
             Err(message) => {
-                tracing::error!(model = self.id, "{message}");
+                tracing::error!(model = self.id, problem = message, "Cannot load the embedded model");
                 Phase::Failed { message, since: Instant::now() }
             }
         });
@@ -260,7 +260,7 @@ impl Served {
         if self.is_there()
             && let Err(error) = self.engine(tracker).await
         {
-            tracing::warn!(model = self.id, %error, "the embedded model is not loaded");
+            tracing::warn!(model = self.id, %error, "Did not load the embedded model at start");
         }
     }
 
@@ -279,7 +279,7 @@ impl Served {
             self.phase.send_replace(Phase::Fetching { progress, begun, at });
         };
         let path = self.files.pull(model, &mut progress).await?;
-        tracing::info!(model = self.id, path = %path.display(), "the model {} is here and can be asked", self.id);
+        tracing::info!(model = self.id, path = %path.display(), "Fetched the embedded model: it can be asked");
         Ok(())
     }
 
@@ -297,7 +297,7 @@ impl Served {
             unload
         });
         if unloaded {
-            tracing::info!(model = self.id, "the embedded model is unloaded: nobody has asked it anything lately");
+            tracing::info!(model = self.id, "Unloaded the embedded model: nobody has asked it anything lately");
         }
     }
 }

@@ -20,6 +20,8 @@ const OPEN: [(&str, &str, &[&str]); 5] = [
             "POST /auth/authorize",
             "GET /auth/callback",
             "GET /auth/done",
+            "GET /auth/setup",
+            "POST /auth/setup",
             "GET /healthz",
             "GET /readyz",
         ],

@@ -11,6 +11,9 @@ use domain::Error;
 use http::{HeaderMap, HeaderValue, header};
 use memchr::{memchr_iter, memmem};
 
+/// What a connection keeps room for between two heads: most heads fit, small bodies with them.
+const ROOM: usize = 4 * 1024;
+
 /// The bytes that came since the connection was last idle, up to a bound.
 #[derive(Default)]
 pub(super) struct Head(Mutex<Kept>);
@@ -51,15 +54,29 @@ impl Head {
 
     /// Notes that bytes came which are not kept.
     pub(super) fn miss(&self) {
-        *self.lock() = Kept::default();
+        self.lock().forget();
     }
 
     /// Whether the head that was just read can be read in one way only.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let Kept { mut bytes, begins } = std::mem::take(&mut *self.lock());
+        let mut kept = self.lock();
+        let judged = kept.judge(headers);
+        match judged {
+            Ok(Some(end)) => drop(kept.bytes.drain(..end)),
+            _ => kept.forget(),
+        }
+        judged.map(drop)
+    }
+}
+
+impl Kept {
+    /// Whether the head can be read in one way only; where the next one begins, if that is here already.
+    fn judge(&self, headers: &HeaderMap) -> Result<Option<usize>, Error> {
+        let Self { bytes, begins } = self;
+        let begins = *begins;
         let is_chunked = is_chunked(headers)?;
         let end = match begins {
-            Begins::Here => memmem::find(&bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4),
+            Begins::Here => memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4),
             Begins::Later | Begins::Unseen => bytes.len(),
         };
         let head = &bytes[..end];
@@ -71,12 +88,18 @@ impl Head {
                            the answer to the one before.";
             return Err(Error::invalid("invalid_request", message));
         }
-        if begins == Begins::Here && end < bytes.len() && !is_chunked && !headers.contains_key(header::CONTENT_LENGTH) {
-            // The next head, sent without waiting: there is no body that could stand before it.
-            bytes.drain(..end);
-            *self.lock() = Kept { bytes, begins };
-        }
-        Ok(())
+        // The next head, sent without waiting: there is no body that could stand before it.
+        let is_followed =
+            begins == Begins::Here && end < bytes.len() && !is_chunked && !headers.contains_key(header::CONTENT_LENGTH);
+        Ok(is_followed.then_some(end))
+    }
+
+    /// Forgets the bytes. Their room serves the next head, unless it is so large that an idle connection should not
+    /// hold it.
+    fn forget(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(ROOM);
+        self.begins = Begins::default();
     }
 }
 

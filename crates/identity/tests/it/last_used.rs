@@ -4,20 +4,12 @@ use std::time::Duration;
 
 use domain::{Principal, Timestamp, page::PageRequest};
 use testkit::on_both_databases;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{NOW, Server};
 
 async fn last_used(server: &Server, caller: &Principal) -> Option<Timestamp> {
     let page = PageRequest::parse(None, None, None).unwrap();
     server.identity.list_keys(caller, false, &page).await.unwrap().items[0].last_used_at
-}
-
-/// Lets the background work write what there is.
-async fn settle(server: &Server) {
-    let stop = CancellationToken::new();
-    stop.cancel();
-    server.identity.run(stop).await;
 }
 
 on_both_databases! {
@@ -27,17 +19,17 @@ on_both_databases! {
         let (_, key) = server.key(&caller, &[]).await;
         assert_eq!(last_used(&server, &caller).await, None);
         server.bearer(key.expose()).await.unwrap();
-        settle(&server).await;
+        server.settle().await;
         assert_eq!(last_used(&server, &caller).await, Some(NOW));
 
         server.clock.advance(Duration::from_secs(59));
         server.bearer(key.expose()).await.unwrap();
-        settle(&server).await;
+        server.settle().await;
         assert_eq!(last_used(&server, &caller).await, Some(NOW), "not more than once a minute");
 
         server.clock.advance(Duration::from_secs(2));
         server.bearer(key.expose()).await.unwrap();
-        settle(&server).await;
+        server.settle().await;
         assert_eq!(last_used(&server, &caller).await, Some(NOW + Duration::from_secs(61)));
     }
 }

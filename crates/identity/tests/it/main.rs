@@ -7,12 +7,18 @@
     reason = "what fails here fails a test; clippy sees tests only in functions marked as such"
 )]
 
+mod accounts;
+mod administration;
 mod api_keys;
+mod code_flow;
 mod guests;
+mod key_rotation;
 mod keys_of_peers;
 mod last_used;
 mod outages;
 mod revocation;
+mod sessions;
+mod setup;
 mod signing_key;
 mod support;
 mod tokens;

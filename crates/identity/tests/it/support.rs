@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use store::{DatabaseOptions, Store};
 use tempfile::TempDir;
 use testkit::database::Database;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const ISSUER: &str = "http://127.0.0.1:8080";
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -82,6 +83,13 @@ impl Server {
         let again = self.bearer(text).await.expect_err("refused again").code().to_owned();
         assert_eq!(first, again);
         first
+    }
+
+    /// Lets the background work write what there is.
+    pub(crate) async fn settle(&self) {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        self.identity.run(stop).await;
     }
 
     pub(crate) fn signing_key(&self) -> KeyPair {

@@ -74,7 +74,7 @@ impl Level {
     /// Tells the operator which instructions are in use, and loudly if they are slow ones.
     pub(crate) fn report(self) {
         if cfg!(target_arch = "x86_64") && self == Self::Scalar {
-            tracing::warn!("this processor lacks AVX2, FMA or F16C: the embedded model will be about ten times slower");
+            tracing::warn!("This processor lacks AVX2, FMA or F16C: the embedded model will be about ten times slower");
         } else {
             tracing::debug!(instructions = ?self, "the embedded model's arithmetic");
         }

@@ -1,7 +1,7 @@
 //! `GET /auth/me`: who the caller is (E11).
 
 use axum::extract::State;
-use domain::{Principal, Role, user::User};
+use domain::{Method, Role, user::User};
 use http_kit::{Caller, Json, Result};
 use identity::Identity;
 use serde::Serialize;
@@ -38,18 +38,19 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn new(caller: &Principal, user: User) -> Self {
+    /// A user who called by this method.
+    pub(super) fn new(method: &Method, user: User) -> Self {
         Self {
             object: "user",
             id: user.id.to_string(),
             username: user.username,
             email: user.email,
             subject: user.subject,
-            auth_method: caller.method.as_str(),
+            auth_method: method.as_str(),
             name: user.name,
-            roles: user.roles.iter().copied().map(Role::as_str).collect(),
-            is_admin: caller.is_admin(),
-            is_guest: caller.is_guest(),
+            is_admin: user.roles.contains(&Role::Admin),
+            is_guest: user.roles.contains(&Role::Guest),
+            roles: user.roles.into_iter().map(Role::as_str).collect(),
             picture: None,
             created_at: user.created_at.seconds(),
         }
@@ -63,5 +64,5 @@ impl View {
 )]
 pub(crate) async fn get(caller: Caller, State(identity): State<Identity>) -> Result<Json<View>> {
     let user = identity.user(&caller).await?;
-    Ok(Json(View::new(&caller, user)))
+    Ok(Json(View::new(&caller.method, user)))
 }

@@ -10,7 +10,8 @@ use super::view::View;
 #[utoipa::path(
     get, path = "/v1/models/{*model_id}", tag = "models", operation_id = "getModel",
     params(
-        ("model_id" = String, Path, description = "The model's id; slashes in it may be encoded.", example = "jan-small")
+        ("model_id" = String, Path, max_length = 256, example = "jan-small",
+            description = "The model's id; slashes in it may be encoded.")
     ),
     responses(
         (status = 200, description = "The model.", body = View),

@@ -42,7 +42,10 @@ pub(crate) struct ModelList {
 /// The list is whole; there are no pages.
 #[utoipa::path(
     get, path = "/v1/models", tag = "models", operation_id = "listModels",
-    responses((status = 200, description = "The models.", body = ModelList))
+    responses(
+        (status = 200, description = "The models.", body = ModelList,
+            links(("model" = (operation_id = "getModel", parameters(("model_id" = "$response.body#/first_id"))))))
+    )
 )]
 pub(crate) async fn list(_: Caller, State(models): State<Models>) -> Json<ModelList> {
     let items: Vec<View> = models.list().iter().map(|model| View::of(model)).collect();

@@ -26,11 +26,19 @@ pub(crate) struct View {
     /// The group it is shown in: its provider.
     #[schema(example = "jan")]
     category: String,
+    /// The group's place in the list, from 0.
+    category_order_number: usize,
+    /// The model's place in its group, from 0.
+    model_order_number: usize,
     /// What a catalog says about it, where one model is asked for; null while it is in none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    catalog: Option<Option<serde_json::Map<String, serde_json::Value>>>,
+    catalog: Option<InNone>,
 }
+
+/// There is no catalog: null.
+#[derive(Serialize)]
+struct InNone;
 
 impl View {
     pub(crate) fn of(model: &Model) -> Self {
@@ -42,6 +50,8 @@ impl View {
             // What stands before the last slash says whose it is, which `owned_by` and `category` say already.
             model_display_name: id.rsplit('/').next().unwrap_or(&id).to_owned(),
             category: model.provider_name().to_string(),
+            category_order_number: model.place.0,
+            model_order_number: model.place.1,
             id,
             catalog: None,
         }
@@ -49,6 +59,6 @@ impl View {
 
     /// With what a catalog says.
     pub(crate) fn detailed(model: &Model) -> Self {
-        Self { catalog: Some(None), ..Self::of(model) }
+        Self { catalog: Some(InNone), ..Self::of(model) }
     }
 }

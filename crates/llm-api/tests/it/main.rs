@@ -9,3 +9,4 @@ mod auth;
 mod chat;
 mod models;
 mod support;
+mod users;

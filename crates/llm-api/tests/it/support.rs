@@ -22,6 +22,7 @@ pub(crate) struct App {
     client: Client,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
+    pub(crate) identity: Identity,
     _keys: TempDir,
     _database: Database,
 }
@@ -59,9 +60,9 @@ impl App {
         let models = Models::new(providers, clock.clone());
         models.refresh(Duration::from_secs(20)).await;
         let chat = Chat::new(models.clone(), clock.clone());
-        let state = State { chat, models, identity, store: store.clone() };
+        let state = State { chat, models, identity: identity.clone(), store: store.clone() };
         let client = Client::new(llm_api::service(state).mount(&edge));
-        Self { client, clock, store, _keys: keys, _database: database }
+        Self { client, clock, store, identity, _keys: keys, _database: database }
     }
 
     /// A caller without credentials.

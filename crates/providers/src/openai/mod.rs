@@ -26,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use outbound::{Body, Client, ResponseBody, Trust};
 use serde::Deserialize;
@@ -66,6 +66,10 @@ impl OpenAi {
     pub fn new(options: &Options, client: Client) -> Result<Self, InvalidOptions> {
         let endpoints = Endpoints::of(options)?;
         let mut headers = HeaderMap::with_capacity(6);
+        if let Some(host) = endpoints.plain_host() {
+            // Otherwise the client writes it anew for each request.
+            headers.insert(HOST, host);
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         if let Some(key) = &options.key {

@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use domain::Secret;
-use http::Uri;
+use http::{HeaderValue, Uri};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::{Host, Url};
@@ -151,6 +151,12 @@ impl Endpoints {
         let base = base(&url);
         let at = |path: &str| format!("{base}{path}").parse::<Uri>().map_err(|_| invalid());
         Ok(Self { name: name(options, &url)?, chat: at("/chat/completions")?, models: at("/models")? })
+    }
+
+    /// The `Host` of a server that is asked without TLS and so by HTTP/1; HTTP/2 has none.
+    pub(super) fn plain_host(&self) -> Option<HeaderValue> {
+        let is_plain = self.chat.scheme_str() == Some("http");
+        self.chat.authority().filter(|_| is_plain).and_then(|host| HeaderValue::from_str(host.as_str()).ok())
     }
 }
 

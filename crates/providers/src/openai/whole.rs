@@ -70,7 +70,8 @@ pub(super) fn read_usage(value: &str) -> Option<Usage> {
 fn write_choice(out: &mut Vec<u8>, at: usize, choice: &str) -> Result<()> {
     let mut message = None;
     let (mut index, mut logprobs, mut finish) = (None, "null", None);
-    for member in members(choice) {
+    let all: Vec<Member<'_>> = members(choice).collect();
+    for member in &all {
         match member.key {
             "index" => index = Some(member.value),
             "message" => message = Some(member.value).filter(|value| value.starts_with('{')),
@@ -93,9 +94,9 @@ fn write_choice(out: &mut Vec<u8>, at: usize, choice: &str) -> Result<()> {
     // A whole answer ended somehow; servers that do not say why ended by themselves.
     let ended = if has_calls { "\"tool_calls\"" } else { "\"stop\"" };
     out.extend_from_slice(finish.unwrap_or(ended).as_bytes());
-    for member in members(choice) {
+    for member in &all {
         if !matches!(member.key, "index" | "message" | "logprobs" | "finish_reason") {
-            append(out, &member);
+            append(out, member);
         }
     }
     out.push(b'}');

@@ -1,10 +1,6 @@
 //! `jan-server config`.
 
-use crate::{
-    cli::ConfigCommand,
-    commands::print,
-    config,
-};
+use crate::{cli::ConfigCommand, commands::print, config};
 
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<()> {
     match command {

@@ -36,7 +36,7 @@ async fn created(api: &Api, path: &str, token: Option<&str>, body: Value) -> any
 }
 
 /// A text that a shell takes as it is.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/@%+=".contains(&b);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();

@@ -21,8 +21,7 @@ pub(crate) fn run(command: &Healthcheck) -> anyhow::Result<()> {
         let api = Api::of(&settings.config, command.url.as_deref())?;
         let path = if command.ready { "/readyz" } else { "/healthz" };
         let asking = api.ask(Method::GET, path, None, None);
-        let (status, answer) =
-            tokio::time::timeout(PATIENCE, asking).await.context("the server does not answer")??;
+        let (status, answer) = tokio::time::timeout(PATIENCE, asking).await.context("the server does not answer")??;
         if !status.is_success() {
             bail!("{path} answers {status}: {}", answer["error"]["message"].as_str().unwrap_or_default());
         }

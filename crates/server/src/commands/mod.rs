@@ -9,8 +9,15 @@ pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod openapi;
 pub(crate) mod serve;
+pub(crate) mod user;
 
 use std::io::Write;
+
+use domain::Clock;
+use identity::Identity;
+use store::Store;
+
+use crate::{cli::Common, data, parts};
 
 /// Writes a command's result. Who reads it may have heard enough: a closed pipe is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
@@ -25,6 +32,15 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 pub(crate) fn say(text: &str) {
     // Standard error that is closed has no reader.
     _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// The database and who knows its users, for a command that works beside a running server or without one.
+pub(crate) async fn open(common: &Common) -> anyhow::Result<(Store, Identity)> {
+    let config = crate::config::load(common.sources(Vec::new()))?.config;
+    data::make(&config.server.data_dir)?;
+    let store = Store::open(&config.database).await?;
+    let identity = parts::identity(&config, &store, &Clock::System)?;
+    Ok((store, identity))
 }
 
 /// A runtime for a command that asks the network or the database.

@@ -37,16 +37,12 @@ mod files {
         let model = Reference::parse(name.context("name a model: `jan-server model list` shows those there are")?)?;
         ensure!(!config.embedded.offline, "nothing is fetched: the setting embedded.offline is on");
         let writer = LogWriter::start()?;
-        let show = if std::io::stderr().is_terminal() {
-            Show::Status(writer.clone())
-        } else {
-            Show::Lines(writer.clone())
-        };
+        let show =
+            if std::io::stderr().is_terminal() { Show::Status(writer.clone()) } else { Show::Lines(writer.clone()) };
         let reporter = Reporter::new(show);
         let files = files(&config)?;
         let path = block_on(async {
-            let mut report =
-                |at: app::embedded::Progress| reporter.report(model.id(), at.bytes, at.total);
+            let mut report = |at: app::embedded::Progress| reporter.report(model.id(), at.bytes, at.total);
             Ok(files.pull(&model, &mut report).await?)
         });
         reporter.end();

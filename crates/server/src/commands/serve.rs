@@ -7,20 +7,21 @@ use std::{
 };
 
 use anyhow::Context;
+use domain::Clock;
 use gateway::Gateway;
 use http_kit::{Listener, MountedService};
 use store::{Store, StoreError};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "embedded")]
+use crate::progress::Reporter;
 use crate::{
     cli::Serve,
-    commands::say,
     config::{self, Config, Settings},
     data::DataDir,
     hint,
     lifecycle::{Lifecycle, Signals},
-    parts::Parts,
-    progress::Reporter,
+    parts::{self, Parts},
     services::ServiceName,
     telemetry::Telemetry,
 };
@@ -48,9 +49,10 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
     let data = DataDir::take(&config.server.data_dir)?;
     let client = outbound::Client::new(&config.outbound)?;
     let telemetry = Telemetry::start(&config.log, &config.telemetry, &client)?;
-    match &settings.file {
-        Some(path) => tracing::info!(file = %path.display(), "Configuration read from {}", path.display()),
-        None => tracing::info!("No configuration file: defaults, environment and flags"),
+    if let Some(path) = &settings.file {
+        tracing::info!(file = %path.display(), "Read the configuration");
+    } else {
+        tracing::info!("No configuration file: defaults, environment and flags");
     }
     let served = serve(config, &data, &client, &telemetry, signals).await;
     data.forget_ports();
@@ -71,18 +73,25 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
     let listeners = bind(config).await?;
-    let parts = Parts::build(config, client, &life, telemetry.traces.is_some())?;
+    let store = Store::connect_lazy(&config.database)?;
+    // A first start makes the signing key, which takes about as long as making the database: side by side.
+    let identity = tokio::task::spawn_blocking({
+        let (config, store) = (config.clone(), store.clone());
+        move || parts::identity(&config, &store, &Clock::System)
+    });
     let (fail, failed) = oneshot::channel();
-    if is_elsewhere(config) {
-        // It may not be there yet: the server starts before it, alive and not ready.
-        life.tasks.spawn(keep_migrating(parts.store.clone(), life.clone(), fail));
-        parts.first_look().await;
-    } else {
-        let (migrated, ()) = tokio::join!(parts.store.migrate(), parts.first_look());
-        migrated?;
+    if let Some(file) = config.database.file() {
+        store.migrate().await.with_context(|| format!("the database {}", file.display()))?;
         drop(fail);
+    } else {
+        // It may not be there yet: the server starts before it, alive and not ready.
+        life.tasks.spawn(keep_migrating(store.clone(), life.clone(), fail));
     }
-    parts.start(&life, Reporter::new(telemetry.show_progress()));
+    let parts = Parts::build(config, store, identity.await??, client, &life, telemetry.traces.is_some())?;
+    parts.first_look().await;
+    parts.start(&life);
+    #[cfg(feature = "embedded")]
+    parts.start_embedded(&life, Reporter::new(telemetry.show_progress()));
 
     let mut ports = Vec::new();
     for (service, listener) in &listeners {
@@ -90,12 +99,14 @@ async fn serve(
     }
     open(listeners, &parts, config, &life);
     data.write_ports(&ports)?;
-    for (service, port) in &ports {
-        tracing::info!(service = service.name(), port, "Listening");
-    }
     if telemetry.for_people {
-        telemetry.flush();
-        say(&hint::text(config, &ports, parts.example_model().as_deref()));
+        // None while the database is away: the command line makes administrators too.
+        let setup = parts.identity.setup_link().await.ok().flatten();
+        telemetry.say(&hint::text(config, &ports, parts.example_model().as_deref(), setup.as_deref()));
+    } else {
+        for (service, port) in &ports {
+            tracing::info!(service = service.name(), port, "Listening");
+        }
     }
     let drain = Duration::from_secs(config.listener.drain_timeout);
     life.run(signals, failed, drain).await?;
@@ -119,16 +130,16 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(ServiceName, Listener)>> {
 /// What, why, and what mends it, in a line.
 fn cannot_bind(service: ServiceName, address: SocketAddr, error: &io::Error) -> String {
     let (why, mend) = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            ("another program listens there".to_owned(), format!("choose another port with `{} PORT`", service.port_flag()))
-        }
+        io::ErrorKind::AddrInUse => (
+            "another program listens there".to_owned(),
+            format!("choose another port with `{} PORT`", service.port_flag()),
+        ),
         io::ErrorKind::AddrNotAvailable => {
             ("this machine has no such address".to_owned(), "choose one with `--bind ADDRESS`".to_owned())
         }
-        io::ErrorKind::PermissionDenied => (
-            "this user may not".to_owned(),
-            format!("choose a port from 1024 on with `{} PORT`", service.port_flag()),
-        ),
+        io::ErrorKind::PermissionDenied => {
+            ("this user may not".to_owned(), format!("choose a port from 1024 on with `{} PORT`", service.port_flag()))
+        }
         _ => (error.to_string(), format!("choose another port with `{} PORT`", service.port_flag())),
     };
     format!("cannot listen on {address} for {service}: {why}; {mend}, or port 0 for a free one")
@@ -140,21 +151,13 @@ fn open(listeners: Vec<(ServiceName, Listener)>, parts: &Parts, config: &Config,
         ServiceName::built(&config.server.services).into_iter().filter_map(|name| parts.mount(name)).collect();
     for (name, listener) in listeners {
         let (tasks, draining, closing) = (life.tasks.clone(), life.draining.clone(), life.closing.clone());
-        match built.iter().find(|service| service.name() == name.name()) {
-            Some(service) => {
-                life.tasks.spawn(listener.serve(service.clone(), tasks, draining, closing));
-            }
-            None => {
-                let gateway = Gateway::new(&parts.edge, built.iter().cloned());
-                life.tasks.spawn(listener.serve(gateway, tasks, draining, closing));
-            }
+        if let Some(service) = built.iter().find(|service| service.name() == name.name()) {
+            life.tasks.spawn(listener.serve(service.clone(), tasks, draining, closing));
+        } else {
+            let gateway = Gateway::new(&parts.edge, built.iter().cloned());
+            life.tasks.spawn(listener.serve(gateway, tasks, draining, closing));
         }
     }
-}
-
-/// Whether the database is another program, which may come later than this one.
-fn is_elsewhere(config: &Config) -> bool {
-    config.database.url.as_ref().is_some_and(|url| url.expose().starts_with("postgres"))
 }
 
 /// Brings the database up to date as soon as it is there. What does not mend itself ends the server.
@@ -173,7 +176,11 @@ async fn keep_migrating(store: Store, life: Lifecycle, fail: oneshot::Sender<any
             }
             Err(error @ StoreError::Unavailable(_)) => {
                 let cause = domain::Error::from(error).causes();
-                tracing::warn!(cause, "The database does not answer; trying again in {pause:?}");
+                tracing::warn!(
+                    cause,
+                    pause_ms = pause.as_millis() as u64,
+                    "The database does not answer; trying again"
+                );
             }
             Err(error) => {
                 // Nobody waits for it when the server is stopping anyway.

@@ -9,6 +9,7 @@ use super::{
     Layers, Origin,
     aliases::{ALIASES, UPSTREAM_ALIASES},
     fields::{self, Kind},
+    layers::no_such_setting,
 };
 
 /// Adds upstreams: `URL[,KEY]`, several with blanks between them.
@@ -71,11 +72,7 @@ impl<'a> Environment<'a> {
             if !name.contains("__") && !is_slip {
                 continue;
             }
-            let what = match near {
-                Some(near) => format!("there is no such setting; did you mean {near}?"),
-                None => "there is no such setting; `jan-server config show` lists all".to_owned(),
-            };
-            layers.problem(None, Origin::Environment(name.clone()), what);
+            layers.problem(None, Origin::Environment(name.clone()), no_such_setting(near));
         }
     }
 }

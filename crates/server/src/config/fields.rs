@@ -41,13 +41,18 @@ impl Kind {
             _ => false,
         };
         let items = schema.get("items").and_then(Value::as_object);
-        match () {
-            () if is("boolean") => Self::Boolean,
-            () if is("integer") => Self::Integer,
-            () if is("number") => Self::Number,
-            () if is("array") && items.is_some_and(|items| items.contains_key("properties")) => Self::Tables,
-            () if is("array") => Self::List,
-            () => Self::Text,
+        if is("boolean") {
+            Self::Boolean
+        } else if is("integer") {
+            Self::Integer
+        } else if is("number") {
+            Self::Number
+        } else if !is("array") {
+            Self::Text
+        } else if items.is_some_and(|items| items.contains_key("properties")) {
+            Self::Tables
+        } else {
+            Self::List
         }
     }
 

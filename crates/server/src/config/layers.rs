@@ -111,16 +111,10 @@ impl Layers {
             .map(|schema| fields::properties(schema).map(|(name, _)| name.as_str()).collect())
             .unwrap_or_default();
         // The right name in the wrong section is as likely as a typo.
-        let elsewhere = fields::all().iter().map(|field| field.path.as_str());
-        let elsewhere = || elsewhere.clone().find(|path| path.rsplit('.').next() == Some(name));
-        let what = match fields::nearest(name, siblings.into_iter()) {
-            Some(near) => format!("there is no such setting; did you mean `{near}`?"),
-            None => match elsewhere() {
-                Some(near) => format!("there is no such setting; did you mean `{near}`?"),
-                None => "there is no such setting; `jan-server config show` lists all".to_owned(),
-            },
-        };
-        self.problem(Some(path), origin, what);
+        let mut everywhere = fields::all().iter().map(|field| field.path.as_str());
+        let near = fields::nearest(name, siblings.into_iter())
+            .or_else(|| everywhere.find(|path| path.rsplit('.').next() == Some(name)));
+        self.problem(Some(path), origin, no_such_setting(near));
     }
 
     /// Adds a flag's value.
@@ -197,6 +191,14 @@ impl Settings {
         if *self.origin("database.path") == Origin::Default {
             self.config.database.path = self.config.server.data_dir.join("jan.db");
         }
+    }
+}
+
+/// What is said of a setting that is none, and is perhaps the mistyped `near`.
+pub(super) fn no_such_setting(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("there is no such setting; did you mean `{near}`?"),
+        None => "there is no such setting; `jan-server config show` lists all".to_owned(),
     }
 }
 

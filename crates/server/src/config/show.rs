@@ -76,8 +76,6 @@ fn write_tables(text: &mut String, settings: &Settings, field: &Field) {
 /// A value in TOML's spelling.
 pub(super) fn toml_value(value: &Value) -> String {
     match value {
-        // A number with a fraction keeps it, so that it stays one.
-        Value::Number(number) => number.to_string(),
         Value::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
         Value::String(text) => toml::Value::from(text.as_str()).to_string(),
         other => other.to_string(),

@@ -46,6 +46,8 @@ pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
             note(&format!("embedded.models[{index}]"), Err(error.to_string()));
         }
     }
+    #[cfg(feature = "embedded")]
+    note("embedded.hugging_face", base_url(&config.embedded.hugging_face));
     found.extend(out_of_bounds(config));
     found.extend(twice(config));
     found
@@ -68,7 +70,7 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         ("outbound.connect_timeout_secs", outbound.connect_timeout_secs, 1),
         ("outbound.idle_timeout_secs", outbound.idle_timeout_secs, 0),
     ];
-    let counts = [
+    let mut counts = vec![
         ("listener.max_connections", listener.max_connections, 1, 1_000_000),
         ("listener.max_connections_per_address", listener.max_connections_per_address, 0, 1_000_000),
         ("listener.max_head_bytes", listener.max_head_bytes, 8 * 1024, 1024 * 1024),
@@ -77,6 +79,14 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         ("outbound.max_fetches", outbound.max_fetches, 1, 1_000_000),
         ("server.worker_threads", config.server.worker_threads, 0, 1_024),
     ];
+    #[cfg(feature = "embedded")]
+    counts.extend([
+        ("embedded.threads", config.embedded.threads.unwrap_or(1), 1, 256),
+        ("embedded.parallel", config.embedded.parallel, 1, 256),
+        ("embedded.queue", config.embedded.queue, 0, 100_000),
+        ("embedded.context", config.embedded.context, 64, 1_000_000),
+        ("embedded.answer_tokens", config.embedded.answer_tokens as usize, 1, 1_000_000),
+    ]);
     let of_upstreams = config.upstreams.iter().enumerate().flat_map(|(at, upstream)| {
         [
             ("first_byte_secs", upstream.first_byte_secs),
@@ -86,7 +96,7 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         .map(|(field, value)| (format!("upstreams[{at}].{field}"), value, 1, DAY))
     });
     let times = times.map(|(path, value, least)| (path.to_owned(), value, least, DAY));
-    let counts = counts.map(|(path, value, least, most)| (path.to_owned(), value as u64, least, most));
+    let counts = counts.into_iter().map(|(path, value, least, most)| (path.to_owned(), value as u64, least, most));
     times
         .into_iter()
         .chain(counts)

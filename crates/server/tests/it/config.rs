@@ -16,7 +16,8 @@ fn refused(place: &Place) -> String {
 
 #[test]
 fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
-    let place = Place::new().file("jan.toml", "[server]\npublic_url = \"http://file\"\n[ports]\nllm_api = 1\ngateway = 3\n");
+    let place =
+        Place::new().file("jan.toml", "[server]\npublic_url = \"http://file\"\n[ports]\nllm_api = 1\ngateway = 3\n");
     let text = shown(&place, &[]);
     assert!(text.contains("# Read from jan.toml."), "{text}");
     assert!(text.contains("llm_api = 1 # jan.toml\n"), "{text}");
@@ -82,7 +83,8 @@ fn variables_of_the_reference_server_are_understood() {
 
 #[test]
 fn a_text_of_digits_stays_a_text() {
-    let place = Place::new().env("JAN_TELEMETRY__SERVICE_NAME", "007").env("JAN_UPSTREAMS", "http://a/v1,12345 http://b/v1");
+    let place =
+        Place::new().env("JAN_TELEMETRY__SERVICE_NAME", "007").env("JAN_UPSTREAMS", "http://a/v1,12345 http://b/v1");
     let text = shown(&place, &[]);
     assert!(text.contains("service_name = \"007\""), "{text}");
     assert!(text.contains("url = \"http://b/v1\""), "{text}");
@@ -105,8 +107,8 @@ fn everything_wrong_is_named_with_where_it_stands() {
         "ports.llm_apu (from jan.toml): there is no such setting; did you mean `llm_api`?",
         "server.llm_api (from jan.toml): there is no such setting; did you mean `ports.llm_api`?",
         "upstreams[0].keey (from jan.toml): there is no such setting; did you mean `key`?",
-        "JAN_PORTS__GATEWAI: there is no such setting; did you mean JAN_PORTS__GATEWAY?",
-        "JAN_DATABASE_URL: there is no such setting; did you mean JAN_DATABASE__URL?",
+        "JAN_PORTS__GATEWAI: there is no such setting; did you mean `JAN_PORTS__GATEWAY`?",
+        "JAN_DATABASE_URL: there is no such setting; did you mean `JAN_DATABASE__URL`?",
         "listener.drain_timeout (from JAN_LISTENER__DRAIN_TIMEOUT): `soon` is no whole number",
     ] {
         assert!(text.contains(words), "{words} is not in {text}");
@@ -124,6 +126,17 @@ fn what_types_cannot_say_is_checked() {
         ("[server]\npublic_url = \"example.org\"\n", "server.public_url", "is no URL"),
         ("[log]\nlevel = \"loud=very\"\n", "log.level", "no level"),
         ("[telemetry]\nsample_ratio = 2.0\n", "telemetry.sample_ratio", "not between 0 and 1"),
+        ("[listener]\nmax_connections = 0\n", "listener.max_connections", "between 1 and"),
+        ("[listener]\ndrain_timeout = 99999999999\n", "listener.drain_timeout", "between 0 and 86400"),
+        ("[edge]\nmax_in_flight = 0\n", "edge.max_in_flight", "between 1 and"),
+        ("[database]\nmax_connections = 0\n", "database.max_connections", "between 1 and"),
+        ("[embedded]\nparallel = 0\n", "embedded.parallel", "between 1 and 256"),
+        ("[embedded]\nhugging_face = \"mirror\"\n", "embedded.hugging_face", "is no URL"),
+        (
+            "[[upstreams]]\nurl = \"http://h/v1\"\ntotal_secs = 9223372036854775807\n",
+            "upstreams[0].total_secs",
+            "between 1 and 86400",
+        ),
         ("[identity]\napi_key_prefix = \"key\"\n", "identity.api_key_prefix", "must begin with sk_"),
         ("[[upstreams]]\nurl = \"http://u:hunter2@h/v1\"\n", "upstreams[0].url", "give the key as `key`"),
         ("[[upstreams]]\nkey = \"hunter2\"\n", "upstreams[0]", "missing field `url`"),

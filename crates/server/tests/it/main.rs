@@ -12,3 +12,5 @@ mod config;
 mod start;
 mod stop;
 mod support;
+mod telemetry;
+mod users;

@@ -41,7 +41,13 @@ fn a_port_in_use_is_one_line_and_nothing_is_left() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let place = Place::new();
-    let ports = ["--llm-api-port=0", "--response-api-port=0", "--media-api-port=0", "--mcp-tools-port=0", "--template-api-port=0"];
+    let ports = [
+        "--llm-api-port=0",
+        "--response-api-port=0",
+        "--media-api-port=0",
+        "--mcp-tools-port=0",
+        "--template-api-port=0",
+    ];
     let done = place.run(&[&["serve", "--log", "error", "--gateway-port", &port], &ports[..]].concat());
     assert_eq!(done.code, 1, "{done:?}");
     assert_eq!(
@@ -70,6 +76,18 @@ fn a_directory_that_cannot_be_is_one_line() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.err.starts_with("jan-server: cannot make the data directory file/data: "), "{done:?}");
     assert_eq!(done.err.lines().count(), 1, "{done:?}");
+}
+
+#[test]
+fn a_damaged_database_is_named_and_what_mends_it() {
+    for content in ["Dear diary, ".repeat(1_000).into_bytes(), [&b"SQLite format 3\0"[..], &[7; 8_000]].concat()] {
+        let place = Place::new();
+        std::fs::create_dir(place.path().join("data")).unwrap();
+        std::fs::write(place.path().join("data/jan.db"), &content).unwrap();
+        let done = place.run(&["serve", "--gateway-port=0", "--llm-api-port=0"]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.err.contains("the database data/jan.db: its file is damaged: bring it back"), "{done:?}");
+    }
 }
 
 #[cfg(unix)]
@@ -148,6 +166,6 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
 
     std::os::unix::fs::symlink(directory, later).unwrap();
     let server = server.ready();
-    assert!(server.log().contains("The database is ready"), "{}", server.log());
+    server.wait_for_log("The database is ready");
     server.key();
 }

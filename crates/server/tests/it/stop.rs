@@ -37,11 +37,11 @@ fn a_stream_under_way_is_finished() {
 fn a_second_signal_hastens() {
     let mut server = Place::new().serve(&["--drain-timeout", "600"]).ready();
     let mut stream = server.stream("scripted/silent", "?");
-    wait(|| server.log().contains("auth/api-keys").then_some(()));
+    server.wait_for_log("auth/api-keys");
     // Its head is there at once or never; the answer has not begun either way.
     std::thread::sleep(Duration::from_millis(300));
     server.signal("TERM");
-    wait(|| server.log().contains("Stopping").then_some(()));
+    server.wait_for_log("Stopping");
     let begun = Instant::now();
     server.signal("TERM");
     let mut text = String::new();

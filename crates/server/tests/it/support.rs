@@ -71,7 +71,7 @@ impl Place {
 }
 
 /// Far longer than anything here takes; a test that hangs must end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
@@ -121,6 +121,15 @@ impl Server {
         std::fs::read_to_string(self.place.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until the log has these words.
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(words) {
+            assert!(begun.elapsed() < PATIENCE, "{words} does not come:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The process's number.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
@@ -137,7 +146,8 @@ impl Server {
         let mut socket = TcpStream::connect(("127.0.0.1", self.ports[service])).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
-        let request = format!("{head}\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request =
+            format!("{head}\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
         socket.write_all(request.as_bytes()).unwrap();
         socket
     }
@@ -168,9 +178,7 @@ impl Server {
             "POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {}",
             self.key()
         );
-        let body = format!(
-            r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"{words}"}}]}}"#
-        );
+        let body = format!(r#"{{"model":"{model}","stream":true,"messages":[{{"role":"user","content":"{words}"}}]}}"#);
         self.open("llm-api", &head, &body)
     }
 

@@ -16,6 +16,7 @@ mod refresh_tokens;
 mod revocations;
 mod samples;
 mod sessions;
+mod setup_links;
 mod signing_keys;
 mod store;
 mod support;

@@ -9,10 +9,9 @@ use testkit::{database::Database, on_both_databases};
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "DROP TABLE login_requests; DROP TABLE authorization_codes;
-    DELETE FROM schema_migrations WHERE version = 6;";
+const UNDO_LAST: &str = "DROP TABLE setup_links; DELETE FROM schema_migrations WHERE version = 7;";
 /// The version that this server migrates to.
-const LATEST: i64 = 6;
+const LATEST: i64 = 7;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.

@@ -32,7 +32,10 @@ on_both_databases! {
         tx.publish_signing_key(&key("one"), NOW).await.unwrap();
         tx.publish_signing_key(&key("one"), NOW + HOUR).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.read().await.unwrap().signing_keys(NOW).await.unwrap(), [key("one")]);
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(reader.signing_keys(NOW).await.unwrap(), [key("one")]);
+        assert_eq!(reader.signing_key_created_at("one").await.unwrap(), Some(NOW), "it is as old as it is");
+        assert_eq!(reader.signing_key_created_at("two").await.unwrap(), None);
         assert_eq!(database.number("SELECT COUNT(*) FROM signing_keys").await, 1);
     }
 

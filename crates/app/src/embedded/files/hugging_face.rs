@@ -65,7 +65,7 @@ pub(super) async fn fetch(
         if !error.is_passing() || attempt >= ATTEMPTS || (attempt == 1 && error.is_connect()) {
             return Err(error);
         }
-        tracing::debug!(%error, length, "fetching a model file goes on after an interruption");
+        tracing::debug!(%error, length, "Fetching a model file goes on after an interruption");
         tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
     }
 }

@@ -143,7 +143,7 @@ impl Files {
                 Ok(()) => return Ok(target),
                 Err(SourceError::File(error)) => return Err(error),
                 Err(error) => {
-                    tracing::debug!(model = model.id(), source = source.name(), %error, "a source of a model file failed");
+                    tracing::debug!(model = model.id(), source = source.name(), %error, "A source of a model file failed");
                     attempts.push(format!("{}: {error}", source.name()));
                 }
             }

@@ -29,13 +29,15 @@ async fn ambiguous_requests_are_400_and_the_connection_ends() {
         ("no number", format!("POST /open HTTP/1.1\r\nhost: a\r\ncontent-length: +4\r\n\r\n{SMUGGLED}")),
         ("two hosts", format!("GET /open HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n{SMUGGLED}")),
         ("no name of a host", format!("GET /open HTTP/1.1\r\nhost: a b@c/d\r\n\r\n{SMUGGLED}")),
-        ("two codings", format!("POST /open HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "two codings",
+            "POST /open HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        ),
         (
             "a coding twice",
-            format!(
-                "POST /open HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n\
-                 0\r\n\r\n"
-            ),
+            "POST /open HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n\
+             0\r\n\r\n"
+                .to_owned(),
         ),
         ("bare line feeds", "GET /open HTTP/1.1\nhost: a\n\n".to_owned()),
         ("one bare line feed", "GET /open HTTP/1.1\r\nhost: a\nx: b\r\n\r\n".to_owned()),

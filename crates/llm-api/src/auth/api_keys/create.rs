@@ -37,7 +37,8 @@ pub(crate) struct Request {
     post, path = "/auth/api-keys", tag = "auth", operation_id = "createApiKey",
     request_body = Request,
     responses(
-        (status = 201, description = "The key.", body = View),
+        (status = 201, description = "The key.", body = View,
+            links(("revoke" = (operation_id = "revokeApiKey", parameters(("id" = "$response.body#/id")))))),
         (status = 400, description = "A field cannot be granted, or there are too many keys (`api_key_limit_reached`).",
             body = http_kit::error::ErrorEnvelope),
         (status = 403, description = "The API key may not manage keys, or not give these scopes (`insufficient_scope`); \

@@ -20,13 +20,15 @@ pub(crate) struct Filter {
 #[utoipa::path(
     get, path = "/auth/api-keys", tag = "auth", operation_id = "listApiKeys",
     params(
-        ("limit" = Option<u32>, Query, description = "Keys of a page, 1 to 100; 20 when not given."),
-        ("after" = Option<String>, Query, description = "The id of the last key seen; `cursor` is another name."),
-        ("order" = Option<String>, Query, description = "`desc` (newest first, when not given) or `asc`."),
+        ("limit" = Option<i64>, Query, minimum = 1,
+            description = "Keys of a page, 20 when not given; 100 at most, whatever is asked for."),
+        ("after" = Option<String>, Query, max_length = 64, description = "The id of the last key seen; `cursor` is another name."),
+        ("order" = Option<String>, Query, pattern = "^(asc|desc)$", description = "`desc` (newest first, when not given) or `asc`."),
         ("include_revoked" = Option<bool>, Query, description = "Revoked and expired keys too."),
     ),
     responses(
-        (status = 200, description = "A page of keys.", body = List<View>),
+        (status = 200, description = "A page of keys.", body = List<View>,
+            links(("revoke" = (operation_id = "revokeApiKey", parameters(("id" = "$response.body#/first_id")))))),
         (status = 403, description = "The API key may not manage keys (`insufficient_scope`).",
             body = http_kit::error::ErrorEnvelope),
     )

@@ -10,7 +10,7 @@ use identity::Identity;
 /// It stops working at once. An API key may do this only with the scope `keys:manage`.
 #[utoipa::path(
     delete, path = "/auth/api-keys/{id}", tag = "auth", operation_id = "revokeApiKey",
-    params(("id" = String, Path, description = "The key's id.")),
+    params(("id" = String, Path, max_length = 64, description = "The key's id.")),
     responses(
         (status = 204, description = "It is revoked."),
         (status = 403, description = "The API key may not manage keys (`insufficient_scope`).",

@@ -1,5 +1,13 @@
 mod api_keys;
+mod callback;
 mod guest_login;
 mod jwks;
+mod login;
+mod logout;
 mod me;
 mod openid_configuration;
+mod refresh_token;
+mod revoke;
+mod setup;
+mod sign_in;
+mod upgrade;

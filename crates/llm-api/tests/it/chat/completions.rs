@@ -197,7 +197,7 @@ async fn a_client_who_leaves_frees_the_upstream() {
     drop(answer);
     upstream.hung_up(1).await;
     // Before a whole answer.
-    upstream.next(Answer::says("late").head_after(std::time::Duration::from_secs(3_600)));
+    upstream.next(Answer::says("late").head_after(std::time::Duration::from_hours(1)));
     tokio::select! {
         _ = guest.open(request(false)) => panic!("there is no answer"),
         () = upstream.asked(2) => {}

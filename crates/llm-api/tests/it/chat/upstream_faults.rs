@@ -73,7 +73,7 @@ async fn before_the_first_event_a_failure_is_an_http_error() {
         (Answer::stream().event("{nonsense"), true, 502, "upstream_error"),
         (Answer::stream().event(r#"{"error":{"message":"x","code":429}}"#), true, 429, "upstream_rate_limited"),
         (Answer::stream().cut(), true, 502, "upstream_error"),
-        (Answer::stream().head_after(std::time::Duration::from_secs(3_600)), true, 504, "upstream_timeout"),
+        (Answer::stream().head_after(std::time::Duration::from_hours(1)), true, 504, "upstream_timeout"),
         (Answer::stream().stall(), true, 504, "upstream_timeout"),
     ] {
         upstream.next(answer.clone());

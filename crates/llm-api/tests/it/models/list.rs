@@ -16,7 +16,8 @@ async fn the_list_is_whole_and_in_order() {
     assert_eq!(
         *model,
         json!({"id": "vendor/upstream-large", "object": "model", "created": NOW.seconds(), "owned_by": "upstream",
-            "model_display_name": "upstream-large", "category": "upstream"})
+            "model_display_name": "upstream-large", "category": "upstream",
+            "category_order_number": 1, "model_order_number": 1})
     );
     assert_eq!(
         (&list["object"], &list["has_more"], &list["next_after"]),

@@ -56,7 +56,7 @@ async fn every_refusal_names_its_field() {
         (json!({"name": 7}), "invalid_parameter", "name"),
         (json!({"name": ""}), "invalid_parameter", "name"),
         (json!({"name": "n".repeat(101)}), "invalid_parameter", "name"),
-        (json!({"name": "nul \u{0}"}), "invalid_parameter", "name"),
+        (json!({"name": "bell \u{7}"}), "invalid_parameter", "name"),
         (with("expires_in", json!("soon")), "invalid_parameter", "expires_in"),
         (with("expires_in", json!(0)), "invalid_parameter", "expires_in"),
         (with("expires_in", json!(-1)), "invalid_parameter", "expires_in"),

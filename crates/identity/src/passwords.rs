@@ -1,0 +1,123 @@
+//! Passwords: hashed with Argon2id, on threads that may block, a few at a time.
+//!
+//! A hash takes some twenty megabytes and tens of milliseconds of a processor, which is its purpose. So there is a bound
+//! on how many are made at once, and on how long one waits for its turn.
+
+use std::time::Duration;
+
+use argon2::{
+    Argon2,
+    password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use domain::{Error, Kind, Result, Secret};
+use tokio::sync::Semaphore;
+
+/// Hashes made at once; as many times the memory.
+const AT_ONCE: usize = 2;
+/// How long one waits for its turn.
+const WAIT: Duration = Duration::from_secs(5);
+/// A password's length, in characters at least and in bytes at most.
+const SHORTEST: usize = 8;
+const LONGEST: usize = 256;
+
+/// A hash that no password has: verifying against it takes as long as against another, so that nobody learns from the
+/// time which accounts there are.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub(crate) struct Passwords(Semaphore);
+
+impl Passwords {
+    pub(crate) fn new() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
+
+    /// The hash of a new password, with its salt and parameters.
+    ///
+    /// # Errors
+    /// 400 with `password` as the field when it is too short or too long; 503 when too many wait.
+    pub(crate) async fn hash(&self, password: &Secret) -> Result<String> {
+        check(password)?;
+        let password = password.clone();
+        let hash = move || {
+            let hash: PasswordHash = Argon2::default().hash_password(password.expose().as_bytes())?;
+            Ok::<_, password_hash::Error>(hash.to_string())
+        };
+        self.in_turn(hash).await?.map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// Whether this is the password of that hash. Without a hash it is not, and takes as long.
+    pub(crate) async fn verify(&self, password: &Secret, hash: Option<String>) -> Result<bool> {
+        if password.expose().len() > LONGEST {
+            return Ok(false);
+        }
+        let password = password.clone();
+        let verify = move || {
+            let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
+            match Argon2::default().verify_password(password.expose().as_bytes(), &hash) {
+                Ok(()) => Ok(true),
+                Err(password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        self.in_turn(verify).await?.map_err(|error: password_hash::Error| Error::internal(error.to_string()))
+    }
+
+    /// Does the work on a thread that may block, when it is its turn.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _turn = match tokio::time::timeout(WAIT, self.0.acquire()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(closed)) => return Err(Error::internal(closed)),
+            Err(_) => {
+                let pause = Some(Duration::from_secs(1));
+                let message = "Too many are signing in at the moment.";
+                return Err(Error::new(Kind::Unavailable(pause), "service_unavailable", message));
+            }
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    }
+}
+
+fn check(password: &Secret) -> Result<()> {
+    let text = password.expose();
+    if text.chars().count() < SHORTEST || text.len() > LONGEST {
+        let message = format!("password needs at least {SHORTEST} characters and has at most {LONGEST} bytes.");
+        return Err(Error::invalid_parameter("password", message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_knows_its_password() {
+        let passwords = Passwords::new();
+        let password = Secret::new("correct horse \u{1f40e} battery");
+        let hash = passwords.hash(&password).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(hash, passwords.hash(&password).await.unwrap(), "each has a salt of its own");
+        assert!(passwords.verify(&password, Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(&Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(&Secret::new("x".repeat(1_000_000)), Some(hash)).await.unwrap());
+        assert!(passwords.verify(&password, Some("plain".to_owned())).await.is_err(), "a row that no server wrote");
+    }
+
+    #[tokio::test]
+    async fn nobody_has_nobodys_password() {
+        for password in ["", "\0", "password"] {
+            assert!(!Passwords::new().verify(&Secret::new(password), None).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn lengths_are_bounded() {
+        let passwords = Passwords::new();
+        for bad in [String::new(), "1234567".to_owned(), "x".repeat(LONGEST + 1)] {
+            let error = passwords.hash(&Secret::new(bad)).await.unwrap_err();
+            assert_eq!((error.code(), error.param_name()), ("invalid_parameter", Some("password")));
+        }
+        assert!(passwords.hash(&Secret::new("\u{e9}".repeat(LONGEST / 2))).await.is_ok());
+    }
+}

@@ -1,0 +1,64 @@
+//! `GET /auth/login`: where to sign in (E02).
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use http_kit::{Json, PeerAddr, Query, Result};
+use identity::{Authorization, Identity};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+#[derive(Deserialize)]
+pub(crate) struct Parameters {
+    redirect_url: Option<String>,
+    mode: Option<String>,
+}
+
+/// Where to sign in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Login)]
+pub(crate) struct View {
+    /// The sign-in page, to be opened in the browser.
+    authorization_url: String,
+    /// What the browser brings back; good for ten minutes.
+    state: String,
+}
+
+/// Begin to sign in.
+///
+/// The browser is to open `authorization_url`; it ends at `redirect_url`, with the tokens in the fragment.
+#[utoipa::path(
+    get, path = "/auth/login", tag = "auth", operation_id = "login",
+    params(
+        ("redirect_url" = Option<String>, Query, description = "Where the browser is to land: at this server's own origin \
+            or one that the operator listed. This server's own page when not given."),
+        ("mode" = Option<String>, Query, description = "`redirect` sends the browser there at once; so does \
+            `Accept: text/html`."),
+    ),
+    responses(
+        (status = 200, description = "Where to sign in.", body = View),
+        (status = 302, description = "The same as a redirect, for browsers."),
+        (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
+            body = http_kit::error::ErrorEnvelope),
+    )
+)]
+pub(crate) async fn login(
+    State(identity): State<Identity>,
+    peer: Option<Extension<PeerAddr>>,
+    headers: HeaderMap,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response> {
+    let from = peer.map(|Extension(PeerAddr(address))| address.ip());
+    let Authorization { url, state } = identity.begin_login(parameters.redirect_url.as_deref(), from).await?;
+    let is_browser = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+    let mut response = if is_browser || parameters.mode.as_deref() == Some("redirect") {
+        (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
+    } else {
+        Json(View { authorization_url: url, state }).into_response()
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,199 @@
+//! The pages as HTML. Whatever comes from outside is escaped here, in one place.
+
+use std::fmt::{self, Display, Write};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::secret;
+use url::form_urlencoded::Serializer;
+
+use super::Asked;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; }
+main { width: min(22rem, 90vw); padding: 1rem; }
+h1 { font-size: 1.4rem; }
+label { display: block; margin-top: 1rem; }
+input, button { box-sizing: border-box; width: 100%; padding: .6rem; font: inherit; border: 1px solid; border-radius: .3rem; }
+button { margin-top: 1.5rem; font-weight: bold; cursor: pointer; }
+[role=alert] { border-left: .3rem solid #c22; padding-left: .6rem; }
+small { display: block; }
+";
+
+/// Text in HTML: in an element or in a quoted attribute.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a form shows again of what was typed. Never the password.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Typed<'a> {
+    pub(super) name: &'a str,
+    pub(super) email: &'a str,
+    pub(super) username: &'a str,
+}
+
+/// The form to sign in.
+pub(super) fn sign_in(
+    asked: &Asked,
+    browser: &str,
+    typed: Typed<'_>,
+    problem: Option<&str>,
+    may_register: bool,
+) -> String {
+    let mut body = begin("Sign in", problem, asked, browser);
+    let described = if problem.is_some() { r#" aria-describedby="problem""# } else { "" };
+    let name = Escaped(typed.name);
+    _ = write!(
+        body,
+        r#"<label for="name">E-mail or username</label>
+<input id="name" name="name" value="{name}" autocomplete="username" required autofocus{described}>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required{described}>
+<button type="submit">Sign in</button>
+</form>
+"#
+    );
+    if may_register {
+        let link = other_form(asked, true);
+        _ = writeln!(body, r#"<p>New here? <a href="{link}">Make an account</a></p>"#);
+    }
+    body
+}
+
+/// The form to make an account.
+pub(super) fn register(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>) -> String {
+    let mut body = begin("Make an account", problem, asked, browser);
+    body.push_str("<input type=\"hidden\" name=\"register\" value=\"1\">\n");
+    account(&mut body, typed);
+    let link = other_form(asked, false);
+    _ = writeln!(body, r#"<p>You have one? <a href="{link}">Sign in</a></p>"#);
+    body
+}
+
+/// The form to make the first administrator.
+pub(super) fn setup(token: &str, typed: Typed<'_>, problem: Option<&str>) -> String {
+    let mut body = String::from("<h1>Make the administrator</h1>\n");
+    if let Some(problem) = problem {
+        _ = writeln!(body, r#"<p role="alert" id="problem">{}</p>"#, Escaped(problem));
+    }
+    body.push_str("<form method=\"post\" action=\"setup\">\n");
+    _ = writeln!(body, r#"<input type="hidden" name="token" value="{}">"#, Escaped(token));
+    account(&mut body, typed);
+    body
+}
+
+/// The fields of an account, and the end of the form.
+fn account(body: &mut String, typed: Typed<'_>) {
+    let (email, username) = (Escaped(typed.email), Escaped(typed.username));
+    _ = write!(
+        body,
+        r#"<label for="email">E-mail</label>
+<input id="email" name="email" type="email" value="{email}" autocomplete="email" required autofocus>
+<label for="username">Username (optional)</label>
+<input id="username" name="username" value="{username}" autocomplete="username" minlength="3" maxlength="64">
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="new-password" minlength="8" required aria-describedby="hint">
+<small id="hint">At least 8 characters.</small>
+<button type="submit">Make the account</button>
+</form>
+"#
+    );
+}
+
+/// What is shown where there is nothing to fill in.
+pub(super) fn message(title: &str, text: &str) -> String {
+    format!("<h1>{}</h1>\n<p>{}</p>\n", Escaped(title), Escaped(text))
+}
+
+fn begin(title: &str, problem: Option<&str>, asked: &Asked, browser: &str) -> String {
+    let mut body = format!("<h1>{title}</h1>\n");
+    if let Some(problem) = problem {
+        _ = writeln!(body, r#"<p role="alert" id="problem">{}</p>"#, Escaped(problem));
+    }
+    body.push_str("<form method=\"post\" action=\"authorize\">\n");
+    for (name, value) in asked.fields().into_iter().chain([("browser", browser)]) {
+        _ = writeln!(body, r#"<input type="hidden" name="{name}" value="{}">"#, Escaped(value));
+    }
+    body
+}
+
+fn other_form(asked: &Asked, register: bool) -> String {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(asked.fields());
+    if register {
+        query.append_pair("register", "1");
+    }
+    Escaped(&format!("authorize?{}", query.finish())).to_string()
+}
+
+/// A whole page, that nobody keeps, frames or scripts.
+pub(super) fn answer(status: StatusCode, title: &str, body: &str) -> Response {
+    let nonce = secret::hex(&secret::random::<16>());
+    let title = Escaped(title);
+    let html = format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} - Jan</title>
+<style nonce="{nonce}">{STYLE}</style>
+</head>
+<body>
+<main>
+{body}</main>
+</body>
+</html>
+"#
+    );
+    // No `form-action`: browsers apply it to where the form's answer redirects to, which is another site at times.
+    let policy = format!("default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'");
+    let mut response = (status, html).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Not `no-referrer`: with that, browsers say `Origin: null` of the form, and it would be refused.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.extend(HeaderValue::try_from(policy).ok().map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_becomes_markup() {
+        let evil = "\"><script>alert('x')</script>&";
+        let asked = Asked { state: evil.to_owned(), ..Asked::default() };
+        let typed = Typed { name: evil, email: evil, username: evil };
+        for page in [
+            sign_in(&asked, evil, typed, Some(evil), true),
+            register(&asked, evil, typed, Some(evil)),
+            setup(evil, typed, Some(evil)),
+            message(evil, evil),
+        ] {
+            assert!(!page.contains("<script") && !page.contains("'x'"), "{page}");
+            assert!(page.contains("&lt;script&gt;"), "{page}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `POST /auth/authorize`: the sign-in page's form.
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{Error, Kind, Secret};
+use http_kit::{PageOrigin, PeerAddr, RawBody, Result};
+use identity::{AccountWish, Identity};
+use url::form_urlencoded;
+
+use super::{Asked, browser, page};
+use crate::auth::offered::origin;
+
+/// What the form holds.
+#[derive(Default)]
+struct Form {
+    asked: Asked,
+    browser: String,
+    name: String,
+    email: String,
+    username: String,
+    password: Secret,
+}
+
+impl Form {
+    fn read(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            let value = value.into_owned();
+            match &*name {
+                "client_id" => form.asked.client_id = value,
+                "response_type" => form.asked.response_type = value,
+                "redirect_uri" => form.asked.redirect_uri = value,
+                "state" => form.asked.state = value,
+                "code_challenge" => form.asked.code_challenge = value,
+                "code_challenge_method" => form.asked.code_challenge_method = value,
+                "register" => form.asked.register = Some(value),
+                "browser" => form.browser = value,
+                "name" => form.name = value,
+                "email" => form.email = value,
+                "username" => form.username = value,
+                "password" => form.password = Secret::new(value),
+                _ => {}
+            }
+        }
+        form
+    }
+
+    /// The form again, with what is wrong; the password is typed anew.
+    fn again(&self, error: &Error, may_register: bool) -> Response {
+        let status = match error.kind() {
+            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let typed = page::Typed { name: &self.name, email: &self.email, username: &self.username };
+        let problem = Some(error.message());
+        if self.asked.register.is_some() && may_register {
+            page::answer(status, "Make an account", &page::register(&self.asked, &self.browser, typed, problem))
+        } else {
+            let body = page::sign_in(&self.asked, &self.browser, typed, problem, may_register);
+            page::answer(status, "Sign in", &body)
+        }
+    }
+}
+
+/// Sign in, or make an account, by the page's form.
+///
+/// For the page itself: the form is good only for the browser that was shown it.
+#[utoipa::path(
+    post, path = "/auth/authorize", tag = "auth", operation_id = "submitSignIn",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "The form."),
+    responses(
+        (status = 303, description = "Signed in: on to the callback, with a code."),
+        (status = 400, description = "The page again, with what is wrong; or it was not this browser's.",
+            content((String = "text/html"), (http_kit::error::ErrorEnvelope = "application/json"))),
+        (status = 401, description = "The page again: not the right name or password.", body = String,
+            content_type = "text/html"),
+        (status = 403, description = "The page again: accounts are not made here; or another site's page sent the form.",
+            content((String = "text/html"), (http_kit::error::ErrorEnvelope = "application/json"))),
+        (status = 409, description = "The page again: somebody has the address or username.", body = String,
+            content_type = "text/html"),
+        (status = 429, description = "The page again: too many tries.",
+            content((String = "text/html"), (http_kit::error::ErrorEnvelope = "application/json"))),
+    )
+)]
+pub(crate) async fn submit(
+    State(identity): State<Identity>,
+    peer: Option<Extension<PeerAddr>>,
+    page: PageOrigin,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response> {
+    let form = Form::read(&body);
+    page.check(origin(identity.issuer()))?;
+    let Some(browser) = browser(&headers).filter(|browser| *browser == form.browser) else {
+        let message = "The page was not shown to this browser, or it keeps no cookies. Begin to sign in anew.";
+        return Err(Error::invalid("invalid_request", message).into());
+    };
+    let from = peer.map(|Extension(PeerAddr(address))| address.ip());
+    let request = form.asked.to_request();
+    identity.check_authorization(&request)?;
+    let done = if form.asked.register.is_some() {
+        let username = Some(form.username.clone()).filter(|username| !username.trim().is_empty());
+        let password = Some(form.password.clone());
+        let wish = AccountWish { email: form.email.clone(), username, name: None, password };
+        identity.register(&request, browser, wish, from).await
+    } else {
+        identity.authorize(&request, browser, &form.name, &form.password, from).await
+    };
+    match done {
+        Ok(target) => {
+            let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let location = HeaderValue::try_from(target).map_err(Error::internal)?;
+            Ok((StatusCode::SEE_OTHER, [no_store, (header::LOCATION, location)]).into_response())
+        }
+        Err(error) if matches!(error.kind(), Kind::Unavailable(_) | Kind::Internal) => Err(error.into()),
+        Err(error) => Ok(form.again(&error, identity.registration())),
+    }
+}

@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{
+    client::{Answer, Client},
+    upstream::Upstream,
+};
+
+use crate::support::{App, NOW};
+
+const PATH: &str = "/v1/users/me/settings";
+const PREFERENCES: &str = "/v1/users/me/settings/preferences";
+
+async fn patch(client: &Client, path: &str, body: Value) -> Answer {
+    client.call(Method::PATCH, path, Some(body.to_string().into())).await
+}
+
+async fn settings(client: &Client) -> Value {
+    client.get(PATH).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn who_changed_nothing_has_the_defaults() {
+    let app = App::new().await;
+    let (guest, login) = app.login().await;
+    let shown = settings(&guest).await;
+    assert_eq!(
+        shown,
+        json!({
+            "object": "user.settings", "id": shown["id"], "user_id": login["user_id"],
+            "memory_config": {
+                "enabled": true, "observe_enabled": true, "inject_user_core": true, "inject_semantic": true,
+                "inject_episodic": false, "max_user_items": 3, "max_project_items": 5, "max_episodic_items": 3,
+                "min_similarity": 0.75,
+            },
+            "profile_settings": {
+                "base_style": "Friendly", "custom_instructions": "", "nick_name": "", "occupation": "",
+                "more_about_you": "",
+            },
+            "advanced_settings": {"web_search": false, "code_enabled": false},
+            "enable_trace": false, "enable_tools": true,
+            "preferences": {
+                "selected_model": null, "enable_deep_research": false, "enable_thinking": true, "enable_search": true,
+                "enable_browser": false,
+            },
+            "created_at": NOW.seconds(), "updated_at": NOW.seconds(),
+        })
+    );
+    assert_eq!(settings(&guest).await, shown, "the id too");
+}
+
+#[tokio::test]
+async fn the_first_model_is_selected_until_another_is() {
+    let app = App::serving(&Upstream::start().await).await;
+    let guest = app.guest().await;
+    let models = guest.get("/v1/models").await.expect(200).json();
+    assert_eq!(settings(&guest).await["preferences"]["selected_model"], models["data"][0]["id"]);
+    let chosen = patch(&guest, PATH, json!({"preferences": {"selected_model": "other"}})).await.expect(200).json();
+    assert_eq!(chosen["preferences"]["selected_model"], "other");
+}
+
+#[tokio::test]
+async fn a_change_leaves_the_rest_and_stays() {
+    let app = App::new().await;
+    let (guest, other) = (app.guest().await, app.guest().await);
+    let profile = json!({"profile_settings": {"nickname": "Ada", "occupation": "baker"}});
+    let _first = patch(&guest, PATH, profile).await.expect(200);
+    app.clock.advance(Duration::from_secs(5));
+    let change = json!({"profile_settings": {"base_style": "Concise"}, "memory_config": {"max_user_items": 20}});
+    let changed = patch(&guest, PATH, change).await.expect(200).json();
+    assert_eq!(changed["profile_settings"]["nick_name"], "Ada");
+    assert_eq!(changed["profile_settings"]["base_style"], "Concise");
+    assert_eq!(changed["memory_config"]["max_user_items"], 20);
+    assert_eq!(changed["memory_config"]["max_project_items"], 5);
+    assert_eq!((&changed["created_at"], &changed["updated_at"]), (&json!(NOW.seconds()), &json!(NOW.seconds() + 5)));
+    assert_eq!(settings(&guest).await, changed);
+    assert_eq!(settings(&other).await["profile_settings"]["nick_name"], "", "nobody else's are changed");
+
+    let back = patch(&guest, PATH, json!({"profile_settings": {"nick_name": null}, "memory_config": null})).await;
+    let back = back.expect(200).json();
+    assert_eq!(
+        (&back["profile_settings"]["nick_name"], &back["profile_settings"]["occupation"]),
+        (&json!(""), &json!("baker"))
+    );
+    assert_eq!(back["memory_config"]["max_user_items"], 3);
+}
+
+#[tokio::test]
+async fn what_was_read_can_be_sent_back() {
+    let app = App::new().await;
+    let (guest, _) = app.login().await;
+    let mut whole = settings(&guest).await;
+    whole["enable_trace"] = json!(true);
+    whole["user_id"] = json!(app.login().await.1["user_id"]);
+    whole["roles"] = json!(["admin"]);
+    let after = patch(&guest, PATH, whole.clone()).await.expect(200).json();
+    let before = settings(&guest).await;
+    assert_eq!(after, before);
+    assert_ne!(after["user_id"], whole["user_id"]);
+    assert!(after["enable_trace"] == true && after.get("roles").is_none());
+}
+
+#[tokio::test]
+async fn a_wrong_value_names_its_field_and_changes_nothing() {
+    let app = App::new().await;
+    let guest = app.guest().await;
+    let before = settings(&guest).await;
+    for (change, code, param) in [
+        (json!({"profile_settings": {"base_style": "Creative"}}), "invalid_base_style", "profile_settings.base_style"),
+        (json!({"memory_config": {"max_user_items": 21}}), "invalid_parameter", "memory_config.max_user_items"),
+        (json!({"memory_config": {"min_similarity": "high"}}), "invalid_parameter", "memory_config.min_similarity"),
+        (
+            json!({"profile_settings": {"nick_name": "n".repeat(256)}}),
+            "invalid_parameter",
+            "profile_settings.nick_name",
+        ),
+        (json!({"enable_trace": true, "enable_tools": 1}), "invalid_parameter", "enable_tools"),
+        (json!({"advanced_settings": "all"}), "invalid_parameter", "advanced_settings"),
+        (json!({"preferences": {"enable_search": "no"}}), "invalid_parameter", "preferences.enable_search"),
+    ] {
+        let answer = patch(&guest, PATH, change.clone()).await;
+        assert_eq!(answer.error(), (400, code.to_owned(), Some(param.to_owned())), "{change}");
+    }
+    assert_eq!(patch(&guest, PATH, json!(["enable_trace"])).await.error().1, "invalid_request");
+    assert_eq!(guest.call(Method::PATCH, PATH, Some("{".into())).await.error().1, "invalid_json");
+    assert_eq!(settings(&guest).await, before);
+}
+
+#[tokio::test]
+async fn preferences_have_a_place_of_their_own() {
+    let app = App::new().await;
+    let guest = app.guest().await;
+    let _first = patch(&guest, PREFERENCES, json!({"preferences": {"theme": "dark", "hide_artifacts": true}})).await;
+    let shown = patch(&guest, PREFERENCES, json!({"enable_search": false, "hide_artifacts": null})).await;
+    let shown = shown.expect(200).json()["preferences"].clone();
+    assert_eq!((&shown["theme"], &shown["enable_search"]), (&json!("dark"), &json!(false)));
+    assert!(shown.get("hide_artifacts").is_none());
+    assert_eq!(guest.get(PREFERENCES).await.expect(200).json()["preferences"], shown);
+    assert_eq!(settings(&guest).await["preferences"], shown);
+    let error = patch(&guest, PREFERENCES, json!({"enable_search": 1})).await.error();
+    assert_eq!(error, (400, "invalid_parameter".to_owned(), Some("preferences.enable_search".to_owned())));
+}
+
+#[tokio::test]
+async fn two_tabs_at_once_both_get_their_way() {
+    let app = App::new().await;
+    let guest = app.guest().await;
+    let (one, two) = (json!({"preferences": {"one": 1}}), json!({"preferences": {"two": 2}}));
+    let (one, two) = tokio::join!(patch(&guest, PATH, one), patch(&guest, PATH, two));
+    let _both = (one.expect(200), two.expect(200));
+    let preferences = settings(&guest).await["preferences"].clone();
+    assert_eq!((&preferences["one"], &preferences["two"]), (&json!(1), &json!(2)));
+}
+
+#[tokio::test]
+async fn nobody_has_no_settings() {
+    let app = App::new().await;
+    for path in [PATH, PREFERENCES] {
+        assert_eq!(app.anonymous().get(path).await.error().0, 401);
+        assert_eq!(patch(&app.anonymous(), path, json!({})).await.error().0, 401);
+    }
+}

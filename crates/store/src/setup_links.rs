@@ -1,0 +1,42 @@
+//! The table `setup_links`, and whether it is needed.
+
+use domain::Timestamp;
+
+use crate::{Reader, Result, Tx, engine::on};
+
+const ADMINS: &str = r#"SELECT COUNT(*) FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL"#;
+const IS_GOOD: &str = "SELECT COUNT(*) FROM setup_links WHERE token = $1 AND expires_at > $2";
+const FORGET: &str = "DELETE FROM setup_links";
+const INSERT: &str = "INSERT INTO setup_links (token, expires_at) VALUES ($1, $2)";
+const TAKE: &str = "DELETE FROM setup_links WHERE token = $1 AND expires_at > $2";
+
+impl Reader {
+    /// Whether somebody administers the server.
+    pub async fn has_admin(&mut self) -> Result<bool> {
+        let found: i64 = on!(self, c => sqlx::query_scalar(ADMINS).fetch_one(c).await)?;
+        Ok(found > 0)
+    }
+
+    /// Whether the link with this SHA-256 can be used at `now`.
+    pub async fn is_setup_link(&mut self, token: &[u8; 32], now: Timestamp) -> Result<bool> {
+        let found: i64 = on!(self, c => sqlx::query_scalar(IS_GOOD).bind(&token[..]).bind(now.micros())
+            .fetch_one(c).await)?;
+        Ok(found > 0)
+    }
+}
+
+impl Tx {
+    /// Puts a link, by its SHA-256, in the place of any other.
+    pub async fn put_setup_link(&mut self, token: &[u8; 32], expires_at: Timestamp) -> Result<()> {
+        on!(self, c => sqlx::query(FORGET).execute(c).await.map(drop))?;
+        on!(self, c => sqlx::query(INSERT).bind(&token[..]).bind(expires_at.micros()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Uses a link up; `false` when it could not be used at `now`.
+    pub async fn take_setup_link(&mut self, token: &[u8; 32], now: Timestamp) -> Result<bool> {
+        let taken = on!(self, c => sqlx::query(TAKE).bind(&token[..]).bind(now.micros())
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(taken > 0)
+    }
+}
