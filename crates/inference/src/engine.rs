@@ -209,7 +209,7 @@ impl Inner {
             utf8: Utf8Stream::default(),
             generated: 0,
         };
-        Ok((Job { tokens, answer, place }, events))
+        Ok((Job { tokens, owner: request.owner, answer, place }, events))
     }
 
     /// The text of the prompt, in which only the template's own special tokens are special.

@@ -23,6 +23,9 @@ pub struct Request {
     pub max_tokens: Option<u32>,
     /// Texts that end the answer and do not appear in it; at most [`Request::MAX_STOPS`].
     pub stop: Vec<String>,
+    /// Whose request this is. What was computed for one owner's prompt serves that owner's later prompts only: what is
+    /// saved shows, and would tell others how a prompt begins.
+    pub owner: String,
     /// Report each token's probability, with this many alternatives; at most [`Request::MAX_ALTERNATIVES`].
     pub logprobs: Option<u8>,
 }
@@ -44,6 +47,7 @@ impl Request {
             sampling: Sampling::default(),
             max_tokens: None,
             stop: Vec::new(),
+            owner: String::new(),
             logprobs: None,
         }
     }

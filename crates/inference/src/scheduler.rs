@@ -27,6 +27,7 @@ const LONG_PIECE: usize = 256;
 pub(crate) struct Job {
     /// The prompt.
     pub(crate) tokens: Vec<u32>,
+    pub(crate) owner: String,
     pub(crate) answer: Answer,
     pub(crate) place: Place,
 }
@@ -93,6 +94,8 @@ struct Slot {
     cache: Cache,
     /// The sequence: what the cache holds, then what it does not hold yet.
     tokens: Vec<u32>,
+    /// Whose sequence it is.
+    owner: String,
     work: Option<Work>,
 }
 
@@ -108,8 +111,11 @@ impl Slot {
         self.tokens.len() - self.cache.len()
     }
 
-    /// How long a prefix of `prompt` the cache holds.
-    fn common(&self, prompt: &[u32]) -> usize {
+    /// How long a prefix of `owner`'s `prompt` the cache holds.
+    fn common(&self, owner: &str, prompt: &[u32]) -> usize {
+        if self.owner != owner {
+            return 0;
+        }
         let held = &self.tokens[..self.cache.len()];
         held.iter().zip(prompt).take_while(|(a, b)| a == b).count()
     }
@@ -127,7 +133,7 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(queue: Arc<Queue>, model: Arc<Model>, pool: Pool) -> Self {
-        let slot = |_| Slot { cache: model.cache(), tokens: Vec::new(), work: None };
+        let slot = |_| Slot { cache: model.cache(), tokens: Vec::new(), owner: String::new(), work: None };
         let slots = (0..queue.parallel).map(slot).collect();
         Self { queue, model, pool, scratch: Scratch::new(), slots, arrived: 0 }
     }
@@ -161,17 +167,19 @@ impl Scheduler {
             while let Some(job) = jobs.pop_front() {
                 let free = self.slots.iter_mut().filter(|slot| slot.work.is_none());
                 // The slot that saves most; among equals the one whose loss costs least.
-                let key = |slot: &&mut Slot| (slot.common(&job.tokens), std::cmp::Reverse(slot.cache.len()));
+                let key =
+                    |slot: &&mut Slot| (slot.common(&job.owner, &job.tokens), std::cmp::Reverse(slot.cache.len()));
                 let Some(slot) = free.max_by_key(key) else {
                     jobs.push_front(job);
                     return;
                 };
-                let Job { tokens, mut answer, place } = job;
+                let Job { tokens, owner, mut answer, place } = job;
                 // At least one token is computed: its scores begin the answer.
-                let cached = slot.common(&tokens).min(tokens.len() - 1);
+                let cached = slot.common(&owner, &tokens).min(tokens.len() - 1);
                 slot.cache.truncate(cached);
                 answer.start(tokens.len(), cached);
                 slot.tokens = tokens;
+                slot.owner = owner;
                 slot.work = Some(Work { answer, number: self.arrived, _place: place });
                 self.arrived += 1;
             }

@@ -15,7 +15,7 @@ pub mod scripted;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use domain::ids::ChatCompletionId;
+use domain::ids::{ChatCompletionId, UserId};
 use futures_util::Stream;
 use wire::openai::chat::{answer::Usage, request::ChatRequest};
 
@@ -35,6 +35,8 @@ pub type Frames = Pin<Box<dyn Stream<Item = Result<Frame>> + Send>>;
 /// One chat to be answered.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// Who asks. Nothing of it is told to other servers; the embedded model keeps callers apart by it.
+    pub caller: UserId,
     /// The request, parsed and checked.
     pub request: Arc<ChatRequest>,
     /// The request as it came: what is passed on, fields nobody here knows included.

@@ -21,6 +21,8 @@ pub(super) struct Account {
     notes: Box<dyn Notes>,
     span: Span,
     begun: Instant,
+    /// What the answer took, as last told: some providers keep a running count.
+    usage: Option<Usage>,
     streams: bool,
     began: bool,
     ended: bool,
@@ -34,7 +36,7 @@ impl Account {
             numbers.active_streams.inc();
         }
         let span = span(model, request);
-        Self { numbers, notes, span, begun: Instant::now(), streams, began: false, ended: false }
+        Self { numbers, notes, span, begun: Instant::now(), usage: None, streams, began: false, ended: false }
     }
 
     pub(super) fn span(&self) -> &Span {
@@ -53,14 +55,10 @@ impl Account {
         }
     }
 
-    /// The provider tells what the answer took.
+    /// The provider tells what the answer took so far.
     pub(super) fn took(&mut self, usage: &Usage) {
-        self.numbers.prompt_tokens.inc_by(usage.prompt_tokens);
-        self.numbers.completion_tokens.inc_by(usage.completion_tokens);
-        self.numbers.tokens_per_request.observe((usage.prompt_tokens + usage.completion_tokens) as f64);
         self.notes.took(usage);
-        self.span.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
-        self.span.record("gen_ai.usage.output_tokens", usage.completion_tokens);
+        self.usage = Some(*usage);
     }
 
     /// The provider failed: what the caller is told.
@@ -75,6 +73,13 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        if let Some(usage) = self.usage {
+            self.numbers.prompt_tokens.inc_by(usage.prompt_tokens);
+            self.numbers.completion_tokens.inc_by(usage.completion_tokens);
+            self.numbers.tokens_per_request.observe((usage.prompt_tokens + usage.completion_tokens) as f64);
+            self.span.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
+            self.span.record("gen_ai.usage.output_tokens", usage.completion_tokens);
+        }
         if self.streams {
             self.numbers.active_streams.dec();
         }

@@ -13,7 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{Clock, Result, ids::ChatCompletionId};
+use domain::{
+    Clock, Result,
+    ids::{ChatCompletionId, UserId},
+};
 use futures_util::Stream;
 use prometheus_client::registry::Registry;
 use providers::{Call, Frames, Stamp};
@@ -65,14 +68,20 @@ impl Chat {
         registry
     }
 
-    /// Answers a chat, whoever asks: who may is decided before. `body` is `request` as it came: what nobody here knows is passed on with it.
+    /// Answers `caller`'s chat. `body` is `request` as it came: what nobody here knows is passed on with it.
     ///
     /// Dropping the future, or the stream that comes of it, ends the provider's work.
     ///
     /// # Errors
     /// `invalid_parameter` or `missing_parameter` with the field at fault, `model_not_found`, and what the provider's
     /// failures mean for the caller.
-    pub async fn complete(&self, request: ChatRequest, body: Bytes, mut notes: impl Notes) -> Result<Completion> {
+    pub async fn complete(
+        &self,
+        caller: &UserId,
+        request: ChatRequest,
+        body: Bytes,
+        mut notes: impl Notes,
+    ) -> Result<Completion> {
         request.check()?;
         let model = self.0.models.resolve(&request.model)?;
         let streams = request.streams();
@@ -84,7 +93,8 @@ impl Chat {
         };
         let mut account = Account::open(&self.0.numbers, &model, &request, Box::new(notes));
         let span = account.span().clone();
-        let call = Call { request: Arc::new(request), body, model: Arc::clone(&model.upstream_id), stamp };
+        let model_id = Arc::clone(&model.upstream_id);
+        let call = Call { caller: caller.clone(), request: Arc::new(request), body, model: model_id, stamp };
         let provider = model.provider();
         if streams {
             let frames = provider.stream(call).instrument(span).await;

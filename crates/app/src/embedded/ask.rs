@@ -1,7 +1,7 @@
 //! A chat request as the engine takes it, or what this kind of model cannot do.
 
 use inference::{Format, Request, Sampling, ToolChoice};
-use providers::{Error, Result};
+use providers::{Call, Error, Result};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use wire::openai::chat::request::{
@@ -32,7 +32,8 @@ impl Asked {
 }
 
 /// Converts a checked request. `most` is how many answers an engine takes at all.
-pub(super) fn ask(request: &ChatRequest, defaults: Defaults, answer_tokens: u32, most: usize) -> Result<Asked> {
+pub(super) fn ask(call: &Call, defaults: Defaults, answer_tokens: u32, most: usize) -> Result<Asked> {
+    let request = &*call.request;
     let answers = usize::try_from(request.n.unwrap_or(1)).unwrap_or(1).max(1);
     if answers > most {
         return Err(refused("n", format!("This model gives {most} answers to a request at most.")));
@@ -52,6 +53,7 @@ pub(super) fn ask(request: &ChatRequest, defaults: Defaults, answer_tokens: u32,
         format: format(request.response_format.as_ref())?,
         sampling: sampling(request, defaults),
         max_tokens: Some(limit.unwrap_or(answer_tokens)),
+        owner: call.caller.to_string(),
         stop: request.stop.as_ref().map(|stop| stop.0.clone()).unwrap_or_default(),
         logprobs: match request.logprobs {
             Some(true) => Some(request.top_logprobs.and_then(|n| u8::try_from(n).ok()).unwrap_or(0)),

@@ -8,7 +8,7 @@ use app::{
     models::Models,
 };
 use bytes::Bytes;
-use domain::Clock;
+use domain::{Clock, ids::UserId};
 use futures_util::StreamExt;
 use providers::Scripted;
 use serde_json::{Value, json};
@@ -53,7 +53,8 @@ async fn ask(chat: &Chat, noted: &Noted, model: &str, patch: &Value) -> domain::
         body[key] = value.clone();
     }
     let body = Bytes::from(body.to_string());
-    chat.complete(wire::json::parse(&body)?, body, noted.clone()).await
+    let caller = UserId::new(&Clock::System);
+    chat.complete(&caller, wire::json::parse(&body)?, body, noted.clone()).await
 }
 
 fn metrics(chat: &Chat) -> String {

@@ -80,6 +80,18 @@ async fn a_lone_engine_reuses_a_shared_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_owners_prompts_save_another_nothing() {
+    let engine = crate::support::engine_with(&EngineOptions { max_parallel: 1, ..EngineOptions::default() });
+    let of = |owner: &str| Request { owner: owner.to_owned(), ..greedy("What is a lighthouse?", 4) };
+    let first = answer(&engine, of("ada")).await;
+    let other = answer(&engine, of("eve")).await;
+    assert_eq!((first.cached, other.cached), (0, 0));
+    assert_eq!(first.text, other.text);
+    let own = answer(&engine, of("eve")).await;
+    assert_eq!(own.cached, first.prompt - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn probabilities_are_reported_for_every_token() {
     let engine = engine();
     let request = Request { logprobs: Some(3), ..endless(&engine, "Say hello.", 8) };

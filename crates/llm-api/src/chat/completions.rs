@@ -32,14 +32,13 @@ use super::notes::LogNotes;
     )
 )]
 pub(crate) async fn create(
-    // Whoever is known may chat, and nothing is kept of it: that there is a caller is all that counts.
-    _: Caller,
+    caller: Caller,
     State(chat): State<Chat>,
     fields: LogFields,
     request_id: RequestId,
     ReadJson(request, body): ReadJson<ChatRequest>,
 ) -> Result<Response> {
-    Ok(match chat.complete(request, body, LogNotes(fields)).await? {
+    Ok(match chat.complete(&caller.user_id, request, body, LogNotes(fields)).await? {
         Completion::Whole(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
         Completion::Stream(events) => sse::response(request_id, events),
     })

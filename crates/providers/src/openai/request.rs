@@ -101,7 +101,10 @@ impl Edits {
 mod tests {
     use std::sync::Arc;
 
-    use domain::{Clock, ids::ChatCompletionId};
+    use domain::{
+        Clock,
+        ids::{ChatCompletionId, UserId},
+    };
     use serde_json::{Value, json};
 
     use super::*;
@@ -109,6 +112,7 @@ mod tests {
 
     fn call(text: &str, model: &str) -> Call {
         Call {
+            caller: UserId::new(&Clock::System),
             request: Arc::new(wire::json::parse(text.as_bytes()).unwrap()),
             body: Bytes::copy_from_slice(text.as_bytes()),
             model: model.into(),

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{Clock, ids::ChatCompletionId};
+use domain::{
+    Clock,
+    ids::{ChatCompletionId, UserId},
+};
 use futures_util::StreamExt;
 use outbound::Client;
 use providers::{Call, ChatProvider, Frames, OpenAi, Result, Stamp, openai::Options};
@@ -19,6 +22,7 @@ pub(crate) fn call(model: &str, patch: &Value) -> Call {
     }
     let body = Bytes::from(body.to_string());
     Call {
+        caller: UserId::new(&Clock::System),
         request: Arc::new(wire::json::parse(&body).unwrap()),
         body,
         model: model.into(),

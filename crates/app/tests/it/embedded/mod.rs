@@ -21,7 +21,7 @@ use app::embedded::files::default_directory;
 use app::embedded::{CATALOGUE, Embedded, Options};
 use bytes::Bytes;
 use domain::Clock;
-use domain::ids::ChatCompletionId;
+use domain::ids::{ChatCompletionId, UserId};
 use futures_util::StreamExt;
 use providers::{Call, ChatProvider, Error, Frames, Stamp};
 use serde_json::{Value, json};
@@ -89,7 +89,8 @@ fn call_of(model: &str, fields: Value) -> Call {
     let request: ChatRequest = wire::json::parse(&body).unwrap();
     request.check().unwrap();
     let stamp = Stamp { id: ChatCompletionId::new(&Clock::System), created: CREATED, model: "public-id".into() };
-    Call { request: Arc::new(request), body, model: model.into(), stamp }
+    let caller = UserId::new(&Clock::System);
+    Call { caller, request: Arc::new(request), body, model: model.into(), stamp }
 }
 
 /// A request whose answer goes on until somebody ends it.

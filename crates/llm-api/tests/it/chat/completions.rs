@@ -224,3 +224,29 @@ async fn chats_are_counted() {
     }
     assert!(!metrics.contains("evil"));
 }
+
+#[tokio::test]
+async fn a_running_count_of_tokens_counts_once() {
+    let upstream = Upstream::start().await;
+    let app = App::serving(&upstream).await;
+    let chunk = |written: u32, finish: Value| {
+        json!({
+            "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": {"role": "assistant", "content": "w"}, "finish_reason": finish}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": written, "total_tokens": 7 + written},
+        })
+    };
+    let answer = [chunk(1, Value::Null), chunk(2, Value::Null), chunk(3, json!("stop"))]
+        .iter()
+        .fold(Answer::stream(), |answer, chunk| answer.event(&chunk.to_string()));
+    upstream.next(answer.done());
+    let asks = json!({"stream": true, "stream_options": {"include_usage": true, "continuous_usage_stats": true}});
+    let _chunks = chunks(&app.guest().await, &chat("upstream-chat", &asks)).await;
+    let metrics = app.metrics().await;
+    for line in [
+        r#"jan_llm_api_tokens_prompt_total{model="upstream-chat",provider="upstream"} 7"#,
+        r#"jan_llm_api_tokens_completion_total{model="upstream-chat",provider="upstream"} 3"#,
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
