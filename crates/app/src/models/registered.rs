@@ -1,6 +1,7 @@
 //! A provider in the registry: its name there, what it offered last, and when to ask it again.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -55,9 +56,10 @@ impl Registered {
         match self.provider.models().await {
             Ok(mut offers) => {
                 let mut state = self.state();
+                let seen: HashMap<&str, i64> =
+                    state.offers.iter().map(|before| (before.id.as_str(), before.created)).collect();
                 for offer in offers.iter_mut().filter(|offer| offer.created <= 0) {
-                    let before = state.offers.iter().find(|before| before.id == offer.id);
-                    offer.created = before.map_or(now, |before| before.created);
+                    offer.created = seen.get(offer.id.as_str()).copied().unwrap_or(now);
                 }
                 if state.failures > 0 {
                     tracing::info!(provider = &*self.name, "the provider answers again");
