@@ -28,7 +28,7 @@ macro_rules! registry {
             /// What every id of this kind begins with, separator included.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new id, later in order than every one made before.
+            /// A new id, later in order than those of earlier milliseconds.
             pub fn new(clock: &Clock) -> Self {
                 Self(generate(Self::PREFIX, clock))
             }
@@ -72,6 +72,8 @@ macro_rules! registry {
 registry! {
     /// An API key's row; the key itself is a secret and no id.
     ApiKeyId = "key_";
+    /// A line of the audit log.
+    AuditId = "audit_";
     /// A chat completion, also the `id` of every chunk of its stream. Validators of `OpenAI`'s shapes want the dash.
     ChatCompletionId = "chatcmpl-";
     /// A request, in headers, errors and logs.

@@ -4,6 +4,7 @@
 //! knows neither HTTP nor SQL.
 
 pub mod api_key;
+pub mod audit;
 pub mod clock;
 pub mod error;
 pub mod ids;

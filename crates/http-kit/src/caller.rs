@@ -6,10 +6,13 @@
 use std::{convert::Infallible, ops::Deref, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use domain::{Error, Kind, Principal};
+use domain::{Error, Kind, Method, Principal};
 use http::request::Parts;
 
 use crate::{ApiError, context::Context};
+
+/// The scope without which an API key administers nothing, whosever it is: keys lie about in scripts.
+const ADMIN: &str = "admin";
 
 /// The verified caller.
 #[derive(Clone, Debug)]
@@ -36,7 +39,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// A caller who administers the platform; anybody else gets 403 `admin_required`.
+/// A caller who administers the platform; anybody else gets 403 `admin_required`, and an administrator's API key without
+/// the scope `admin` gets 403 `insufficient_scope`.
 #[derive(Clone, Debug)]
 pub struct Admin(pub Caller);
 
@@ -53,12 +57,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        if caller.is_admin() {
-            Ok(Self(caller))
-        } else {
-            Err(Error::new(Kind::Forbidden, "admin_required", "Only administrators may do this.").into())
-        }
+        may_administer(&caller)?;
+        Ok(Self(caller))
     }
+}
+
+fn may_administer(caller: &Principal) -> Result<(), Error> {
+    if !caller.is_admin() {
+        return Err(Error::new(Kind::Forbidden, "admin_required", "Only administrators may do this."));
+    }
+    if matches!(caller.method, Method::ApiKey(_)) && !caller.scopes.iter().any(|scope| scope == ADMIN) {
+        let message = "An API key needs the scope admin for this.";
+        return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
+    }
+    Ok(())
 }
 
 /// The caller on an open route, if the request has credentials and they are good; bad ones count as none, so that a
@@ -71,5 +83,41 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         Ok(Self(Caller::from_request_parts(parts, state).await.ok()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Clock, Role, ids::ApiKeyId, ids::UserId};
+
+    use super::*;
+
+    fn refusal(role: Role, key_with: Option<&[&str]>) -> Option<&'static str> {
+        let clock = Clock::System;
+        let scopes = key_with.unwrap_or_default().iter().map(|scope| (*scope).to_owned()).collect();
+        let caller = Principal {
+            user_id: UserId::new(&clock),
+            subject: String::new(),
+            username: String::new(),
+            email: None,
+            name: None,
+            roles: vec![role],
+            scopes,
+            method: if key_with.is_some() { Method::ApiKey(ApiKeyId::new(&clock)) } else { Method::Jwt(None) },
+        };
+        may_administer(&caller).err().map(|error| error.code())
+    }
+
+    #[test]
+    fn a_key_never_exceeds_its_owner_and_administers_only_with_the_scope() {
+        assert_eq!(refusal(Role::Admin, None), None);
+        assert_eq!(refusal(Role::Admin, Some(&["keys:manage", "admin"])), None);
+        for scopes in [&[][..], &["keys:manage"], &["admin:read", "Admin", "*"]] {
+            assert_eq!(refusal(Role::Admin, Some(scopes)), Some("insufficient_scope"), "{scopes:?}");
+        }
+        for role in [Role::User, Role::Guest] {
+            assert_eq!(refusal(role, None), Some("admin_required"));
+            assert_eq!(refusal(role, Some(&["admin"])), Some("admin_required"));
+        }
     }
 }

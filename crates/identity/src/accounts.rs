@@ -3,7 +3,7 @@
 //! A guest becomes one by an upgrade and stays the same user. What anybody says about a new account is a wish; roles, and
 //! whether an address is proven, are never among it.
 
-use domain::{Error, Kind, Method, Principal, Result, Role, Secret, ids::UserId, user::User};
+use domain::{Error, Kind, Method, Principal, Result, Role, Secret, audit::Act, ids::UserId, user::User};
 use store::{Account, Revocation, StoreError, Taken, Tx};
 
 use crate::{Identity, SignIn, guests, time};
@@ -46,8 +46,8 @@ impl Identity {
     /// Makes an account of a guest, who keeps everything, and signs it in anew.
     ///
     /// # Errors
-    /// `not_a_guest`, `email_taken`, `username_taken`; 400 that names the field; `insufficient_scope` for an API key,
-    /// whose holder need not be its owner.
+    /// `not_a_guest`, `email_taken`, `username_taken`; 400 that names the field; `rate_limit_exceeded`;
+    /// `insufficient_scope` for an API key, whose holder need not be its owner.
     pub async fn upgrade(&self, caller: &Principal, wish: AccountWish) -> Result<SignIn> {
         if matches!(caller.method, Method::ApiKey(_)) {
             let message = "An API key cannot make an account; use the guest's access token.";
@@ -59,6 +59,7 @@ impl Identity {
         }
         wish.apply(&mut user)?;
         user.roles = vec![Role::User];
+        self.0.tries.admit_upgrade(&user.id, self.0.clock.now())?;
         let hash = self.hash(wish.password.as_ref()).await?;
         let pair = self.new_session(&user)?;
 
@@ -73,6 +74,7 @@ impl Identity {
                 return Ok(Err(to_error(taken)));
             }
             let published = self.insert_session(&mut tx, &pair).await?;
+            self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(Ok(published))
         })
@@ -87,12 +89,23 @@ impl Identity {
     /// # Errors
     /// `email_taken`, `username_taken`; 400 that names the field.
     pub async fn create_account(&self, wish: AccountWish, roles: Vec<Role>) -> Result<User> {
+        self.make_account(wish, roles, Act::UserCreated).await
+    }
+
+    /// Makes an account for itself.
+    pub(crate) async fn register_account(&self, wish: AccountWish) -> Result<User> {
+        self.make_account(wish, vec![Role::User], Act::Registered).await
+    }
+
+    async fn make_account(&self, wish: AccountWish, roles: Vec<Role>, act: Act) -> Result<User> {
         let (user, hash) = self.new_account(&wish, roles).await?;
+        let by = (act == Act::Registered).then_some(&user.id);
         time::limited(async {
             let mut tx = self.0.store.write().await?;
             if let Err(error) = Self::insert_account(&mut tx, &user, hash.as_deref()).await? {
                 return Ok(Err(error));
             }
+            self.note(&mut tx, act, by, user.id.as_str()).await?;
             tx.commit().await?;
             Ok(Ok(()))
         })
@@ -143,10 +156,14 @@ impl Identity {
             None => (None, None),
         };
         let is_right = self.0.passwords.verify(password, hash).await?;
-        user.filter(|user| is_right && user.disabled_at.is_none()).ok_or_else(|| {
-            let message = "The address, username or password is not right.";
-            Error::new(Kind::Unauthenticated, "invalid_login", message)
-        })
+        match user {
+            Some(user) if is_right && user.disabled_at.is_none() => Ok(user),
+            user => {
+                self.note_failure(user.as_ref().map(|user| &user.id)).await?;
+                let message = "The address, username or password is not right.";
+                Err(Error::new(Kind::Unauthenticated, "invalid_login", message))
+            }
+        }
     }
 
     /// Begins a session of a user who has proven to be one.
@@ -155,6 +172,7 @@ impl Identity {
         let published = time::limited(async {
             let mut tx = self.0.store.write().await?;
             let published = self.insert_session(&mut tx, &pair).await?;
+            self.note(&mut tx, Act::SignedIn, Some(&user.id), pair.session_id().as_str()).await?;
             tx.commit().await?;
             Ok(published)
         })
@@ -179,16 +197,16 @@ impl Identity {
     }
 }
 
-fn is_guest(user: &User) -> bool {
+pub(crate) fn is_guest(user: &User) -> bool {
     user.roles.contains(&Role::Guest)
 }
 
 /// An address: something, an @, and a domain. Whether anybody receives what is sent there, only sending shows.
-fn check_email(text: &str) -> Result<String> {
+pub(crate) fn check_email(text: &str) -> Result<String> {
     let text = text.trim();
     let error = |message: &'static str| Error::invalid_parameter("email", message);
     let Some((local, domain)) = text.rsplit_once('@') else { return Err(error("email is no address.")) };
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"@".contains(c);
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !is_unseen(c) && !"<>()[],;:\\\"@".contains(c);
     let is_label = |label: &str| {
         let inner = |c: char| c.is_alphanumeric() || c == '-';
         !label.is_empty() && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
@@ -203,7 +221,7 @@ fn check_email(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn check_username(text: &str) -> Result<String> {
+pub(crate) fn check_username(text: &str) -> Result<String> {
     let text = text.trim();
     let is_mark = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if !USERNAME.contains(&text.len()) || !text.bytes().all(is_mark) {
@@ -218,13 +236,25 @@ fn check_username(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn check_name(text: &str) -> Result<String> {
+pub(crate) fn check_name(text: &str) -> Result<String> {
     let text = text.trim();
-    if text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
+    if text.chars().count() > MAX_NAME || text.chars().any(|c| c.is_control() || turns_text(c)) {
         let message = format!("full_name has at most {MAX_NAME} characters, none of them a control character.");
         return Err(Error::invalid_parameter("full_name", message));
     }
     Ok(text.to_owned())
+}
+
+/// Characters that nobody sees: with one of them, an address looks like another's.
+fn is_unseen(c: char) -> bool {
+    turns_text(c)
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Characters that change the direction of what follows, in a list of users too.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cold]
@@ -233,7 +263,7 @@ fn not_a_guest() -> Error {
 }
 
 #[cold]
-fn to_error(taken: Taken) -> Error {
+pub(crate) fn to_error(taken: Taken) -> Error {
     match taken {
         Taken::Email => Error::new(Kind::Conflict, "email_taken", "Another account has this address.").param("email"),
         Taken::Username => {
@@ -271,6 +301,9 @@ mod tests {
             "<ada@example.org>",
             "x@guest.invalid",
             "x@GUEST.invalid",
+            "a\u{200b}da@example.org",
+            "a\u{202e}da@example.org",
+            "ada\u{feff}@example.org",
             &long_local,
             &long,
         ] {
@@ -290,7 +323,7 @@ mod tests {
     #[test]
     fn names_are_free_but_short() {
         assert_eq!(check_name("  Ada \u{1f469}\u{200d}\u{1f4bb}  ").unwrap(), "Ada \u{1f469}\u{200d}\u{1f4bb}");
-        for bad in ["a\u{1b}[31m".to_owned(), "n".repeat(256)] {
+        for bad in ["a\u{1b}[31m".to_owned(), "\u{202e}gnp.exe".to_owned(), "n".repeat(256)] {
             assert_eq!(check_name(&bad).unwrap_err().param_name(), Some("full_name"));
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{
     Error, Kind, Method, Principal, Result, Secret,
     api_key::ApiKey,
+    audit::Act,
     ids::ApiKeyId,
     page::{Page, PageRequest},
     secret,
@@ -81,6 +82,7 @@ impl Identity {
             return Err(Error::invalid("api_key_limit_reached", message));
         }
         tx.insert_api_key(&key, &verdicts::digest(&text)).await?;
+        self.note(&mut tx, Act::KeyCreated, Some(&key.user_id), key.id.as_str()).await?;
         tx.commit().await?;
         Ok((key, Secret::new(text)))
     }
@@ -113,6 +115,7 @@ impl Identity {
         if !tx.revoke_api_key(&caller.user_id, &id, self.0.clock.now()).await? {
             return Err(not_found());
         }
+        self.note(&mut tx, Act::KeyRevoked, Some(&caller.user_id), id.as_str()).await?;
         tx.commit().await?;
         self.0.verdicts.forget(&Revocation::ApiKey(id));
         Ok(())

@@ -10,7 +10,7 @@ use std::{net::IpAddr, time::Duration};
 
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{Error, Kind, Result, Role, Secret, secret, user::User};
+use domain::{Error, Kind, Result, Secret, secret, user::User};
 use store::{AuthorizationCode, LoginRequest};
 use url::{Host, Url, form_urlencoded};
 
@@ -159,7 +159,7 @@ impl Identity {
             return Err(Error::new(Kind::Forbidden, "registration_disabled", message));
         }
         self.0.tries.admit(&wish.email, from, self.0.clock.now())?;
-        let user = self.create_account(wish, vec![Role::User]).await?;
+        let user = self.register_account(wish).await?;
         self.grant(request, browser, user).await
     }
 

@@ -15,6 +15,7 @@ mod access_token;
 mod accounts;
 mod administration;
 mod api_key;
+mod audit;
 mod background;
 mod code_flow;
 mod credentials;
@@ -40,10 +41,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use domain::{Clock, Error, Kind, Principal, Result, user::User};
+use domain::{Clock, Error, Kind, Principal, Result, audit::Origin, user::User};
 use store::Store;
 
 pub use accounts::AccountWish;
+pub use administration::UserChange;
 pub use api_key::{MANAGE, NewKey};
 pub use code_flow::{Authorization, AuthorizationRequest, Landing};
 pub use credentials::{Credentials, Verdict};
@@ -60,9 +62,9 @@ use crate::{
 /// The algorithm of our signatures.
 pub const ALGORITHM: &str = "RS256";
 
-/// Issues and verifies credentials. Clones share everything.
+/// Issues and verifies credentials. Clones share everything but where their acts come from.
 #[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+pub struct Identity(Arc<Inner>, Option<Arc<Origin>>);
 
 struct Inner {
     options: Options,
@@ -98,7 +100,7 @@ impl Identity {
         let signing_key = SigningKey::open(keys_dir)?;
         let keys = KeySet::new(signing_key.public().clone(), options.access_token_life(), clock.clone());
         let guest_limit = GuestLimit::new(options.guest_logins_per_hour);
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             options,
             issuer,
             clock,
@@ -112,7 +114,8 @@ impl Identity {
             beginnings: code_flow::beginnings(),
             tries: Tries::new(),
             passwords: Passwords::new(),
-        })))
+        };
+        Ok(Self(Arc::new(inner), None))
     }
 
     /// What tokens name as their issuer.

@@ -3,7 +3,7 @@
 //! A hash takes some twenty megabytes and tens of milliseconds of a processor, which is its purpose. So there is a bound
 //! on how many are made at once, and on how long one waits for its turn.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use argon2::{
     Argon2,
@@ -25,11 +25,11 @@ const LONGEST: usize = 256;
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-pub(crate) struct Passwords(Semaphore);
+pub(crate) struct Passwords(Arc<Semaphore>);
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 
     /// The hash of a new password, with its salt and parameters.
@@ -65,7 +65,7 @@ impl Passwords {
 
     /// Does the work on a thread that may block, when it is its turn.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _turn = match tokio::time::timeout(WAIT, self.0.acquire()).await {
+        let turn = match tokio::time::timeout(WAIT, Arc::clone(&self.0).acquire_owned()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(closed)) => return Err(Error::internal(closed)),
             Err(_) => {
@@ -73,6 +73,12 @@ impl Passwords {
                 let message = "Too many are signing in at the moment.";
                 return Err(Error::new(Kind::Unavailable(pause), "service_unavailable", message));
             }
+        };
+        // The turn goes with the work, which nobody can stop: a client that leaves does not make room for another.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
@@ -109,6 +115,23 @@ mod tests {
         for password in ["", "\0", "password"] {
             assert!(!Passwords::new().verify(&Secret::new(password), None).await.unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_makes_no_room_while_the_work_goes_on() {
+        let passwords = Passwords::new();
+        let mut ends = Vec::new();
+        for _ in 0..AT_ONCE {
+            let (end, wait) = std::sync::mpsc::channel::<()>();
+            let mut work = Box::pin(passwords.in_turn(move || wait.recv().is_ok()));
+            // Polled once: the work has begun. Then the client leaves.
+            assert!(futures_util::poll!(&mut work).is_pending());
+            drop(work);
+            ends.push(end);
+        }
+        assert_eq!(passwords.0.available_permits(), 0);
+        drop(ends);
+        tokio::time::timeout(WAIT, passwords.in_turn(|| ())).await.unwrap().unwrap();
     }
 
     #[tokio::test]

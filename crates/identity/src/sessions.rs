@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use domain::{
     Error, Result, Secret, Timestamp,
+    audit::Act,
     ids::{SessionId, UserId},
     secret,
     session::Session,
@@ -67,6 +68,10 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    pub(crate) fn session_id(&self) -> &SessionId {
+        &self.session.id
+    }
+
     /// Stores the refresh token; the pair is handed out once that is safe.
     async fn insert(&self, tx: &mut Tx, parent: Option<&Digest>, now: Timestamp) -> Result<(), StoreError> {
         tx.insert_refresh_token(&NewRefreshToken {
@@ -211,6 +216,8 @@ impl Identity {
                     Reuse::Lost => tx.revoke_successors_access(digest, now).await?,
                     Reuse::Stolen => {
                         tx.revoke_session(&session.user_id, &session.id, now).await?;
+                        // By whom, nobody knows: one of the two is not the user.
+                        self.note(&mut tx, Act::SessionReused, None, session.id.as_str()).await?;
                         tx.commit().await?;
                         return Ok(Rotation::Reused);
                     }
@@ -244,7 +251,9 @@ impl Identity {
         };
         time::limited(async {
             let mut tx = self.0.store.write().await?;
-            tx.revoke_session(&user, &session, now).await?;
+            if tx.revoke_session(&user, &session, now).await? {
+                self.note(&mut tx, Act::SessionEnded, Some(&user), session.as_str()).await?;
+            }
             tx.commit().await
         })
         .await?;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::{Error, Kind, Result, Role, secret, user::User};
+use domain::{Error, Kind, Result, Role, audit::Act, secret, user::User};
 use store::StoreError;
 
 use crate::{AccountWish, Identity, time, verdicts};
@@ -18,6 +18,7 @@ impl Identity {
         let until = self.0.clock.now() + LIFE;
         let needed = time::limited(async {
             let mut tx = self.0.store.write().await?;
+            tx.lock_setup().await?;
             if tx.has_admin().await? {
                 return Ok(false);
             }
@@ -51,12 +52,14 @@ impl Identity {
         let (digest, now) = (verdicts::digest(token), self.0.clock.now());
         time::limited(async {
             let mut tx = self.0.store.write().await?;
+            tx.lock_setup().await?;
             if !tx.take_setup_link(&digest, now).await? || tx.has_admin().await? {
                 return Ok(Err(invalid()));
             }
             if let Err(error) = Self::insert_account(&mut tx, &user, hash.as_deref()).await? {
                 return Ok(Err(error));
             }
+            self.note(&mut tx, Act::ServerSetUp, Some(&user.id), user.id.as_str()).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(Ok(()))
         })

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Mutex, time::Duration};
 
-use domain::{Error, Kind, Result, Timestamp};
+use domain::{Error, Kind, Result, Timestamp, ids::UserId};
 use quick_cache::unsync::Cache;
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 const ONE_ACCOUNT_FROM_ONE_PLACE: u32 = 20;
 const ONE_ACCOUNT: u32 = 500;
 const ONE_PLACE: u32 = 200;
+/// Accounts that a guest may ask for in an hour. Each try costs a hash, and says whether an address is taken.
+const ONE_GUEST: u32 = 20;
 /// Accounts and places remembered.
 const REMEMBERED: usize = 10_000;
 
@@ -42,9 +44,21 @@ impl Tries {
             (format!("place {place}"), per_place),
             (format!("account {name}"), ONE_ACCOUNT),
         ];
+        self.take(&keys, now)
+    }
+
+    /// Counts a guest's try to get an account.
+    ///
+    /// # Errors
+    /// `rate_limit_exceeded`.
+    pub(crate) fn admit_upgrade(&self, guest: &UserId, now: Timestamp) -> Result<()> {
+        self.take(&[(format!("upgrade {guest}"), ONE_GUEST)], now)
+    }
+
+    fn take(&self, keys: &[(String, u32)], now: Timestamp) -> Result<()> {
         let mut whole_at = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for (key, per_hour) in keys {
-            take(&mut whole_at, verdicts::digest(&key), per_hour, now).map_err(too_many)?;
+            take(&mut whole_at, verdicts::digest(key), *per_hour, now).map_err(too_many)?;
         }
         Ok(())
     }
@@ -52,7 +66,7 @@ impl Tries {
 
 #[cold]
 fn too_many(pause: Duration) -> Error {
-    let message = "There were too many tries to sign in; wait a while.";
+    let message = "There were too many tries; wait a while.";
     Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
 }
 

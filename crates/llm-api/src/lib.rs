@@ -3,6 +3,8 @@
 //! [`routes`] is the table of contents; a file has one endpoint. The crate decides nothing about models or callers: a
 //! handler takes a request apart, calls one use-case and turns the result into an answer.
 
+mod acting;
+mod admin;
 pub mod auth;
 mod chat;
 mod models;

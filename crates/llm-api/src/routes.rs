@@ -6,7 +6,7 @@ use app::settings::UserSettings;
 use http_kit::RouteLimits;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{State, auth, chat, models, users};
+use crate::{State, admin, auth, chat, models, users};
 
 /// Every route of the service.
 pub(crate) fn router(state: State) -> OpenApiRouter {
@@ -17,7 +17,8 @@ pub(crate) fn router(state: State) -> OpenApiRouter {
         .routes(routes!(models::list::list))
         .routes(routes!(models::get::get))
         .with_state(state.models);
-    let mut router = auth::routes(state.identity).merge(users).merge(chat).merge(models);
+    let admin = admin::routes(state.identity.clone());
+    let mut router = auth::routes(state.identity).merge(users).merge(admin).merge(chat).merge(models);
     chat::open_answers(router.get_openapi_mut());
     router
 }

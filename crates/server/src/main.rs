@@ -24,6 +24,10 @@ use cli::{Cli, Command};
 use commands::{print, say};
 use config::Problems;
 
+/// A request's larger pieces, its futures and buffers, are beyond what the C library keeps at hand for each thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A wrong command line or configuration, as clap has it.
 const MISUSE: u8 = 2;
 

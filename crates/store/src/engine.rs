@@ -1,6 +1,6 @@
 //! The one place that knows two drivers: opening, settings of a connection, pools.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::PathBuf, str::FromStr, time::Duration};
 
 use sqlx::{
     Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
@@ -87,6 +87,9 @@ impl Engine {
             std::fs::create_dir_all(directory)
                 .map_err(|source| StoreError::Directory { path: file.clone(), source })?;
         }
+        // Made here for its mode, which SQLite gives to the log beside it too: other users of the machine have no
+        // business with hashes of passwords. What cannot be made is said by the first connection.
+        _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
         let connect = SqliteConnectOptions::new()
             .filename(&file)
             .busy_timeout(BUSY_TIMEOUT)

@@ -12,6 +12,7 @@
 //! `Tx` while waiting for anything but the store.
 
 mod api_keys;
+mod audit;
 mod code_flow;
 mod engine;
 mod error;
@@ -48,7 +49,7 @@ pub use revocations::{Revocation, Revocations};
 pub use sessions::TokenUser;
 pub use signing_keys::SigningKey;
 pub use user_settings::ChangedSettings;
-pub use users::{Account, Taken};
+pub use users::{Account, Taken, UserFilter};
 
 /// The result of everything here.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -37,7 +37,7 @@ macro_rules! migrations {
 
 const MIGRATIONS: &[Migration] = migrations![
     1 "0001_identity", 2 "0002_samples", 3 "0003_refresh_families", 4 "0004_user_settings", 5 "0005_accounts",
-    6 "0006_code_flow", 7 "0007_setup_links",
+    6 "0006_code_flow", 7 "0007_setup_links", 8 "0008_audit_logs",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.

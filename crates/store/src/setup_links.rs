@@ -2,10 +2,14 @@
 
 use domain::Timestamp;
 
-use crate::{Reader, Result, Tx, engine::on};
+use crate::{
+    Reader, Result, Tx,
+    engine::{Conn, on},
+};
 
 const ADMINS: &str = r#"SELECT COUNT(*) FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL"#;
 const IS_GOOD: &str = "SELECT COUNT(*) FROM setup_links WHERE token = $1 AND expires_at > $2";
+const LOCK: &str = "LOCK TABLE setup_links IN EXCLUSIVE MODE";
 const FORGET: &str = "DELETE FROM setup_links";
 const INSERT: &str = "INSERT INTO setup_links (token, expires_at) VALUES ($1, $2)";
 const TAKE: &str = "DELETE FROM setup_links WHERE token = $1 AND expires_at > $2";
@@ -26,6 +30,15 @@ impl Reader {
 }
 
 impl Tx {
+    /// Makes others who make or use a link wait for this transaction, so that there is one link, and one administrator
+    /// by it. SQLite has one writer and needs no lock.
+    pub async fn lock_setup(&mut self) -> Result<()> {
+        if let Conn::Postgres(c) = self.conn() {
+            sqlx::query(LOCK).execute(c).await?;
+        }
+        Ok(())
+    }
+
     /// Puts a link, by its SHA-256, in the place of any other.
     pub async fn put_setup_link(&mut self, token: &[u8; 32], expires_at: Timestamp) -> Result<()> {
         on!(self, c => sqlx::query(FORGET).execute(c).await.map(drop))?;

@@ -26,14 +26,28 @@ const BY_NAME: &str = "SELECT id, issuer, subject, username, email, name, roles,
     FROM users WHERE email_folded = $1 OR username_folded = $1";
 const LIST_UP: &str =
     "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
-    FROM users WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2";
+    FROM users WHERE ($1 IS NULL OR id > $1)
+        AND ($2 IS NULL OR COALESCE(username_folded, username) LIKE $2 ESCAPE '!' OR email_folded LIKE $2 ESCAPE '!')
+        AND ($3 IS NULL OR CAST(roles AS TEXT) LIKE $3) AND ($4 IS NULL OR (disabled_at IS NOT NULL) = $4)
+    ORDER BY id LIMIT $5";
 const LIST_DOWN: &str =
     "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
-    FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+    FROM users WHERE ($1 IS NULL OR id < $1)
+        AND ($2 IS NULL OR COALESCE(username_folded, username) LIKE $2 ESCAPE '!' OR email_folded LIKE $2 ESCAPE '!')
+        AND ($3 IS NULL OR CAST(roles AS TEXT) LIKE $3) AND ($4 IS NULL OR (disabled_at IS NOT NULL) = $4)
+    ORDER BY id DESC LIMIT $5";
+const RENAME: &str = "UPDATE users SET username = $2, username_folded = $3, email = $4, email_folded = $5,
+        email_verified_at = CASE WHEN email = $4 THEN email_verified_at ELSE NULL END, name = $6
+    WHERE id = $1";
+const ADMINS: &str =
+    r#"SELECT id FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL ORDER BY id"#;
+const LOCK_ADMINS: &str = r#"SELECT id FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL
+    ORDER BY id FOR UPDATE"#;
 const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
 const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+const FORGET_CODES: &str = "DELETE FROM authorization_codes WHERE user_id = $1";
 const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 
 /// A row of the table, or the part of a join that is a user.
@@ -84,6 +98,17 @@ struct AccountRow {
     user: UserRow,
 }
 
+/// Which users; all by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Only who has this in the username or address, in whatever case.
+    pub text: Option<String>,
+    /// Only who has this role.
+    pub role: Option<Role>,
+    /// Only who is disabled, or is not.
+    pub disabled: Option<bool>,
+}
+
 /// What another account has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -107,14 +132,17 @@ impl Reader {
         row.map(|row| Ok(Account { user: row.user.into_user()?, password_hash: row.password_hash })).transpose()
     }
 
-    /// A page of all users. `after` may be any id, since users are not deleted while they are listed.
-    pub async fn users(&mut self, page: &PageRequest) -> Result<Page<User>> {
+    /// A page of users. `after` may be any id, since users are not deleted while they are listed.
+    pub async fn users(&mut self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
         let list = match page.order {
             Order::Asc => LIST_UP,
             Order::Desc => LIST_DOWN,
         };
         let rows: Vec<UserRow> = on!(self, c => sqlx::query_as(list)
             .bind(&page.after)
+            .bind(filter.text.as_deref().map(pattern))
+            .bind(filter.role.map(|role| format!("%\"{}\"%", role.as_str())))
+            .bind(filter.disabled)
             .bind(i64::from(page.limit) + 1)
             .fetch_all(c).await)?;
         let users = rows.into_iter().map(UserRow::into_user).collect::<Result<Vec<_>>>()?;
@@ -161,6 +189,36 @@ impl Tx {
         }
     }
 
+    /// Gives an account other names and another address, which then nobody has proven, and tells the other processes at
+    /// the commit. When something is taken, the transaction is good for nothing any more.
+    pub async fn rename_user(&mut self, user: &User) -> Result<Result<(), Taken>> {
+        let done = on!(self, c => sqlx::query(RENAME)
+            .bind(user.id.as_str())
+            .bind(&user.username)
+            .bind(fold(&user.username))
+            .bind(&user.email)
+            .bind(user.email.as_deref().map(fold))
+            .bind(&user.name)
+            .execute(c).await.map(drop));
+        match done {
+            Ok(()) => {
+                self.announce(&Revocation::User(user.id.clone())).await?;
+                Ok(Ok(()))
+            }
+            Err(error) => taken(error).map(Err),
+        }
+    }
+
+    /// Who administers the server and can act. Other transactions that ask wait for this one, so that there are never two
+    /// who each rely on the other to stay.
+    pub async fn lock_admins(&mut self) -> Result<Vec<UserId>> {
+        let ids: Vec<String> = match self.conn() {
+            Conn::Sqlite(c) => sqlx::query_scalar(ADMINS).fetch_all(c).await?,
+            Conn::Postgres(c) => sqlx::query_scalar(LOCK_ADMINS).fetch_all(c).await?,
+        };
+        ids.iter().map(|id| text::id(id, "users.id")).collect()
+    }
+
     /// Sets a user's roles and tells the other processes at the commit; `false` when there is no such user.
     pub async fn set_roles(&mut self, id: &UserId, roles: &[Role]) -> Result<bool> {
         let changed = on!(self, c => sqlx::query(SET_ROLES)
@@ -189,8 +247,9 @@ impl Tx {
         Ok(changed > 0)
     }
 
-    /// Ends all of a user's sessions and tells the other processes at the commit; says how many.
+    /// Ends all of a user's sessions, those that a sign-in is about to begin too, and tells the other processes at the commit; says how many.
     pub async fn end_sessions(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        on!(self, c => sqlx::query(FORGET_CODES).bind(owner.as_str()).execute(c).await.map(drop))?;
         let ended = on!(self, c => sqlx::query(END_SESSIONS).bind(owner.as_str()).bind(now.micros())
             .execute(c).await.map(|done| done.rows_affected()))?;
         self.announce(&Revocation::User(owner.clone())).await?;
@@ -205,6 +264,12 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// What a text that is looked for is to match: itself, anywhere.
+fn pattern(text: &str) -> String {
+    let escaped = fold(text).replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{escaped}%")
 }
 
 /// A name as it is compared: by us, since the databases' own `LOWER` differ.

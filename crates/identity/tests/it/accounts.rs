@@ -64,6 +64,21 @@ on_both_databases! {
         assert_eq!(sign_in(&server, "ada", PASSWORD).await.unwrap_err(), "invalid_login");
     }
 
+    async fn a_guest_may_ask_for_so_many_addresses(database: Database) {
+        let server = Server::new(&database).await;
+        server.identity.upgrade(&*server.caller().await, wish("ada")).await.unwrap();
+        let caller = server.caller().await;
+        let taken = || AccountWish { username: None, password: None, ..wish("ada") };
+        for _ in 0..20 {
+            assert_eq!(server.identity.upgrade(&caller, taken()).await.unwrap_err().code(), "email_taken");
+        }
+        let error = server.identity.upgrade(&caller, taken()).await.unwrap_err();
+        assert!(matches!(error.kind(), Kind::RateLimited(Some(pause)) if pause == Duration::from_mins(3)), "{error:?}");
+        server.identity.upgrade(&*server.caller().await, wish("eve")).await.expect("nobody else is kept out");
+        server.clock.advance(Duration::from_mins(3));
+        server.identity.upgrade(&caller, wish("bob")).await.unwrap();
+    }
+
     async fn of_many_upgrades_at_once_one_is_made(database: Database) {
         let server = Server::new(&database).await;
         let caller = server.caller().await;

@@ -105,6 +105,23 @@ on_both_databases! {
         }
     }
 
+    async fn a_code_is_no_way_around_being_put_out(database: Database) {
+        let server = Server::new(&database).await;
+        with_ada(&server).await;
+        let ada = server.identity.find_user("ada").await.unwrap();
+        // Kept out and let in again before the code has lapsed.
+        let request = begin(&server).await;
+        let held = code(&server, &request).await;
+        server.identity.set_disabled(&ada.id, true).await.unwrap();
+        server.identity.set_disabled(&ada.id, false).await.unwrap();
+        assert_eq!(finish(&server, &request.state, &held, Some(BROWSER)).await.unwrap_err(), "token_exchange_failed");
+        // Granted for a password that is not the password any more.
+        let request = begin(&server).await;
+        let held = code(&server, &request).await;
+        server.identity.reset_password(&ada, &Secret::new("battery staple")).await.unwrap();
+        assert_eq!(finish(&server, &request.state, &held, Some(BROWSER)).await.unwrap_err(), "token_exchange_failed");
+    }
+
     async fn what_takes_too_long_has_to_begin_anew(database: Database) {
         let server = Server::new(&database).await;
         with_ada(&server).await;

@@ -10,6 +10,7 @@
 mod accounts;
 mod administration;
 mod api_keys;
+mod audit;
 mod code_flow;
 mod guests;
 mod key_rotation;

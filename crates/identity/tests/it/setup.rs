@@ -57,6 +57,18 @@ on_both_databases! {
         assert_eq!(refusal(&server, &token).await, "setup_link_invalid");
     }
 
+    async fn of_many_servers_that_start_at_once_one_has_the_link(database: Database) {
+        let server = Server::new(&database).await;
+        let links = join_all((0..6).map(|_| server.identity.setup_link())).await;
+        let mut good = 0;
+        for link in links {
+            let link = link.unwrap().expect("nobody administers");
+            let (_, token) = link.split_once("token=").unwrap();
+            good += u32::from(server.identity.check_setup(token).await.is_ok());
+        }
+        assert_eq!(good, 1);
+    }
+
     async fn of_many_at_once_one_is_made(database: Database) {
         let server = Server::new(&database).await;
         let token = token(&server).await;

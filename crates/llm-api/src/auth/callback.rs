@@ -1,17 +1,17 @@
 //! `GET /auth/callback`: back from the sign-in page (E03).
 
 use axum::{
-    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::Error;
 use http_kit::{Query, Result};
-use identity::{Identity, Landing};
+use identity::Landing;
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
 use super::{offered, sign_in::browser};
+use crate::acting::Acting;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {
@@ -36,11 +36,11 @@ pub(crate) struct Parameters {
     )
 )]
 pub(crate) async fn callback(
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     headers: HeaderMap,
     Query(Parameters { code, state }): Query<Parameters>,
 ) -> Result<Response> {
-    let (state, cookie) = (state.unwrap_or_default(), browser(&headers));
+    let (state, cookie) = (state.unwrap_or_default(), browser(&identity, &headers));
     let Landing { redirect_url, outcome } = identity.finish_login(&state, code.as_deref(), cookie).await?;
     let (target, kept) = match outcome {
         Ok(sign_in) => {

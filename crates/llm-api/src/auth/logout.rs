@@ -1,9 +1,6 @@
 //! `GET` and `POST /auth/logout`: end the session (E04).
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use domain::{Error, Kind};
 use http::{HeaderValue, header};
 use http_kit::{Json, MaybeJson, Result};
@@ -12,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::offered::{self, Offered};
+use crate::acting::Acting;
 
 /// A refresh token of the session, unless the session is known by the cookie or the access token.
 #[derive(Default, Deserialize, ToSchema)]
@@ -42,7 +40,7 @@ pub(crate) struct View {
             body = http_kit::error::ErrorEnvelope),
     )
 )]
-pub(crate) async fn get(State(identity): State<Identity>, offered: Offered) -> Result<Response> {
+pub(crate) async fn get(Acting(identity): Acting, offered: Offered) -> Result<Response> {
     log_out(&identity, &offered, None).await
 }
 
@@ -59,7 +57,7 @@ pub(crate) async fn get(State(identity): State<Identity>, offered: Offered) -> R
     )
 )]
 pub(crate) async fn post(
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     offered: Offered,
     MaybeJson(body): MaybeJson<Request>,
 ) -> Result<Response> {

@@ -1,17 +1,15 @@
 //! `POST /auth/refresh-token`: exchange a refresh token for new tokens (E05).
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use domain::Error;
 use http::{HeaderValue, header};
 use http_kit::{Caller, Json, MaybeJson, Result};
-use identity::{Identity, SignIn};
+use identity::SignIn;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::offered::{self, Offered};
+use crate::acting::Acting;
 
 /// The token to exchange, unless it is in the cookie.
 #[derive(Default, Deserialize, ToSchema)]
@@ -70,7 +68,7 @@ impl From<SignIn> for View {
     )
 )]
 pub(crate) async fn refresh(
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     caller: Result<Caller>,
     offered: Offered,
     MaybeJson(body): MaybeJson<Request>,
@@ -104,12 +102,12 @@ pub(crate) async fn refresh(
     responses((status = 200, description = "New tokens.", body = View))
 )]
 pub(crate) async fn alias(
-    state: State<Identity>,
+    acting: Acting,
     caller: Result<Caller>,
     offered: Offered,
     body: MaybeJson<Request>,
 ) -> Result<Response> {
-    refresh(state, caller, offered, body).await
+    refresh(acting, caller, offered, body).await
 }
 
 #[cold]

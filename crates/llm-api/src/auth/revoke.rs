@@ -1,6 +1,6 @@
 //! `POST /auth/revoke`: take a token back, in the manners of RFC 7009 (E06).
 
-use axum::{extract::State, response::IntoResponse};
+use axum::response::IntoResponse;
 use domain::{Error, Kind};
 use http::header;
 use http_kit::{Json, MaybeJson, Result};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::offered::Offered;
+use crate::acting::Acting;
 
 /// The token to take back; the presented access token when there is none.
 #[derive(Default, Deserialize, ToSchema)]
@@ -40,7 +41,7 @@ pub(crate) struct View {
     responses((status = 200, description = "The token is not good any more, if it ever was.", body = View))
 )]
 pub(crate) async fn revoke(
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     offered: Offered,
     MaybeJson(body): MaybeJson<Request>,
 ) -> Result<impl IntoResponse> {

@@ -1,13 +1,14 @@
 //! `POST /auth/upgrade`: make an account of a guest (E07).
 
-use axum::{extract::State, response::IntoResponse};
+use axum::response::IntoResponse;
 use domain::{Method, Secret};
 use http_kit::{Caller, Json, Result};
-use identity::{AccountWish, Identity};
+use identity::AccountWish;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::me;
+use crate::acting::Acting;
 
 /// The account to have. Nothing else is listened to.
 #[derive(Deserialize, ToSchema)]
@@ -62,7 +63,7 @@ pub(crate) struct View {
 )]
 pub(crate) async fn upgrade(
     caller: Caller,
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     Json(request): Json<Request>,
 ) -> Result<impl IntoResponse> {
     let Request { email, username, full_name, password } = request;

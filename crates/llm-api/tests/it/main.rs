@@ -5,6 +5,7 @@
     reason = "what fails here fails a test; clippy sees tests only in functions marked as such"
 )]
 
+mod admin;
 mod auth;
 mod chat;
 mod models;

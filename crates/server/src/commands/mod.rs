@@ -13,7 +13,10 @@ pub(crate) mod user;
 
 use std::io::Write;
 
-use domain::Clock;
+use domain::{
+    Clock,
+    audit::{Actor, Origin},
+};
 use identity::Identity;
 use store::Store;
 
@@ -40,7 +43,8 @@ pub(crate) async fn open(common: &Common) -> anyhow::Result<(Store, Identity)> {
     data::make(&config.server.data_dir)?;
     let store = Store::open(&config.database).await?;
     let identity = parts::identity(&config, &store, &Clock::System)?;
-    Ok((store, identity))
+    let origin = Origin { actor: Actor::CommandLine, ..Origin::default() };
+    Ok((store, identity.acting(origin)))
 }
 
 /// A runtime for a command that asks the network or the database.

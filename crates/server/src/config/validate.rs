@@ -70,6 +70,7 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         ("outbound.connect_timeout_secs", outbound.connect_timeout_secs, 1),
         ("outbound.idle_timeout_secs", outbound.idle_timeout_secs, 0),
     ];
+    #[cfg_attr(not(feature = "embedded"), expect(unused_mut, reason = "the embedded models have more"))]
     let mut counts = vec![
         ("listener.max_connections", listener.max_connections, 1, 1_000_000),
         ("listener.max_connections_per_address", listener.max_connections_per_address, 0, 1_000_000),

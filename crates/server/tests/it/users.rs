@@ -103,6 +103,27 @@ fn a_key_is_revoked_by_its_id() {
 }
 
 #[test]
+fn what_is_done_by_commands_is_in_the_audit_log() {
+    let server = Place::new().serve(&[]);
+    let (_, guest) = server.ask("llm-api", "POST /auth/guest-login HTTP/1.1\r\nContent-Type: application/json", "{}");
+    let guest: serde_json::Value = serde_json::from_str(&guest).unwrap();
+    let bearer = format!("Authorization: Bearer {}", guest["access_token"].as_str().unwrap());
+    let upgrade = format!("POST /auth/upgrade HTTP/1.1\r\nContent-Type: application/json\r\n{bearer}");
+    let (status, text) = server.ask("llm-api", &upgrade, r#"{"email": "ada@example.org", "username": "ada"}"#);
+    assert_eq!(status, 200, "{text}");
+    let log = format!("GET /v1/admin/audit-log?actor=command_line HTTP/1.1\r\n{bearer}");
+    assert_eq!(server.ask("llm-api", &log, "").0, 403);
+
+    must(server.place().run(&["user", "promote", "ada"]));
+    let text = crate::support::wait(|| Some(server.ask("llm-api", &log, "")).filter(|(status, _)| *status == 200)).1;
+    let log: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(log["data"].as_array().unwrap().len(), 1, "{text}");
+    let line = &log["data"][0];
+    assert_eq!((&line["action"], &line["detail"]), (&"user.roles_changed".into(), &"user, admin".into()));
+    assert_eq!((&line["target"], &line["actor"]["type"]), (&guest["user_id"], &"command_line".into()));
+}
+
+#[test]
 fn a_password_is_made_anew() {
     let place = Place::new();
     must(place.run(&["user", "create", "ada@example.org", "--username", "ada"]));

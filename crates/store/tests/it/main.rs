@@ -8,6 +8,7 @@
 )]
 
 mod api_keys;
+mod audit;
 mod code_flow;
 mod full;
 mod migrations;

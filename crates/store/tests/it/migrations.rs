@@ -9,9 +9,9 @@ use testkit::{database::Database, on_both_databases};
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "DROP TABLE setup_links; DELETE FROM schema_migrations WHERE version = 7;";
+const UNDO_LAST: &str = "DROP TABLE audit_logs; DELETE FROM schema_migrations WHERE version = 8;";
 /// The version that this server migrates to.
-const LATEST: i64 = 7;
+const LATEST: i64 = 8;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.

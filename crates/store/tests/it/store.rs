@@ -1,6 +1,6 @@
 //! Readers, transactions, readiness.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use ::store::{DatabaseOptions, Store, StoreError};
 use domain::Secret;
@@ -99,4 +99,22 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let options = DatabaseOptions { path: file.join("jan.db"), ..DatabaseOptions::default() };
     let error = Store::connect_lazy(&options).unwrap_err();
     assert!(error.to_string().contains("a-file/jan.db"), "{error}");
+}
+
+/// There are hashes of passwords in it.
+#[tokio::test]
+async fn the_file_is_its_owners_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("new").join("jan.db").display());
+    let options = DatabaseOptions { url: Some(Secret::new(url)), ..DatabaseOptions::default() };
+    let store = Store::open(&options).await.unwrap();
+    insert_user(&store).await;
+    let mut files = 0;
+    for file in std::fs::read_dir(directory.path().join("new")).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}: {mode:o}", file.path().display());
+        files += 1;
+    }
+    assert!(files >= 2, "the log is there too");
 }

@@ -1,6 +1,6 @@
 //! The table `users`.
 
-use ::store::{Store, StoreError, Taken};
+use ::store::{Store, StoreError, Taken, UserFilter};
 use domain::{
     Clock, Kind, Role,
     ids::{ApiKeyId, UserId},
@@ -138,13 +138,83 @@ on_both_databases! {
         ids.sort();
         let mut reader = store.read().await.unwrap();
         let page = |after: Option<&UserId>, order| PageRequest { limit: 3, after: after.map(ToString::to_string), order };
-        let first = reader.users(&page(None, Order::Asc)).await.unwrap();
+        let first = reader.users(&UserFilter::default(), &page(None, Order::Asc)).await.unwrap();
         assert_eq!(first.items.iter().map(|user| &user.id).collect::<Vec<_>>(), ids[..3].iter().collect::<Vec<_>>());
         assert!(first.has_more);
-        let last = reader.users(&page(Some(&ids[2]), Order::Asc)).await.unwrap();
+        let last = reader.users(&UserFilter::default(), &page(Some(&ids[2]), Order::Asc)).await.unwrap();
         assert_eq!((last.items.len(), last.has_more), (2, false));
-        let down = reader.users(&page(Some(&ids[1]), Order::Desc)).await.unwrap();
+        let down = reader.users(&UserFilter::default(), &page(Some(&ids[1]), Order::Desc)).await.unwrap();
         assert_eq!(down.items.iter().map(|user| &user.id).collect::<Vec<_>>(), [&ids[0]]);
+    }
+
+    async fn users_are_found_by_a_part_of_a_name_by_role_and_state(database: Database) {
+        let store = open(&database).await;
+        let (ada, eve) = (insert_account(&store, "Ada_1", None).await, insert_account(&store, "Eve!x1", None).await);
+        let guest = insert_user(&store).await;
+        let mut tx = store.write().await.unwrap();
+        tx.set_roles(&eve.id, &[Role::User, Role::Admin]).await.unwrap();
+        tx.set_disabled(&ada.id, Some(NOW)).await.unwrap();
+        let text = |text: &str| UserFilter { text: Some(text.to_owned()), ..UserFilter::default() };
+        let role = |role| UserFilter { role: Some(role), ..UserFilter::default() };
+        let disabled = |disabled| UserFilter { disabled: Some(disabled), ..UserFilter::default() };
+        let page = PageRequest { limit: 10, after: None, order: Order::Asc };
+        for (filter, expected) in [
+            (text("aDA"), vec![&ada]),
+            (text("_"), vec![&ada, &guest]),
+            (text("!"), vec![&eve]),
+            (text("%"), vec![]),
+            (text("EXAMPLE.org"), vec![&ada, &eve]),
+            (text(guest.id.as_str()), vec![&guest]),
+            (role(Role::Admin), vec![&eve]),
+            (role(Role::Guest), vec![&guest]),
+            (disabled(true), vec![&ada]),
+            (disabled(false), vec![&eve, &guest]),
+            (UserFilter { disabled: Some(true), ..role(Role::Admin) }, vec![]),
+        ] {
+            let found = tx.users(&filter, &page).await.unwrap();
+            let mut expected: Vec<_> = expected.iter().map(|user| user.id.clone()).collect();
+            expected.sort();
+            assert_eq!(found.items.into_iter().map(|user| user.id).collect::<Vec<_>>(), expected, "{filter:?}");
+        }
+    }
+
+    async fn a_new_address_is_unproven_and_free(database: Database) {
+        let store = open(&database).await;
+        let (ada, eve) = (insert_account(&store, "ada", None).await, insert_account(&store, "eve", None).await);
+        database.execute("UPDATE users SET email_verified_at = 1").await;
+        let mut tx = store.write().await.unwrap();
+        let named = User { username: "Ada2".to_owned(), name: Some("Ada L.".to_owned()), ..ada.clone() };
+        tx.rename_user(&named).await.unwrap().unwrap();
+        assert_eq!(tx.user(&ada.id).await.unwrap(), Some(User { email_verified: true, ..named.clone() }));
+        let moved = User { email: Some("New@example.org".to_owned()), ..named };
+        tx.rename_user(&moved).await.unwrap().unwrap();
+        assert_eq!(tx.account("new@EXAMPLE.org").await.unwrap().unwrap().user, moved);
+        assert_eq!(tx.account("ada@example.org").await.unwrap(), None);
+        let thief = User { email: Some("EVE@example.org".to_owned()), ..moved };
+        assert_eq!(tx.rename_user(&thief).await.unwrap(), Err(Taken::Email));
+        drop(tx);
+        assert!(store.read().await.unwrap().user(&eve.id).await.unwrap().unwrap().email_verified);
+    }
+
+    async fn of_two_who_ask_who_administers_one_waits(database: Database) {
+        let store = open(&database).await;
+        let (one, two) = (insert_user(&store).await, insert_user(&store).await);
+        let mut tx = store.write().await.unwrap();
+        for user in [&one, &two] {
+            tx.set_roles(&user.id, &[Role::Admin]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let step_down = async |user: &User| {
+            let mut tx = store.write().await.unwrap();
+            let admins = tx.lock_admins().await.unwrap();
+            tokio::task::yield_now().await;
+            if admins.len() > 1 {
+                tx.set_roles(&user.id, &[Role::User]).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(step_down(&one), step_down(&two));
+        assert_eq!(store.write().await.unwrap().lock_admins().await.unwrap().len(), 1);
     }
 
     async fn roles_and_passwords_are_set(database: Database) {

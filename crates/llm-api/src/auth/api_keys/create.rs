@@ -1,9 +1,9 @@
 //! `POST /auth/api-keys`: make a key (E09).
 
-use axum::{extract::State, response::IntoResponse};
+use axum::response::IntoResponse;
 use http::StatusCode;
 use http_kit::{Caller, Json, Result};
-use identity::{Identity, NewKey};
+use identity::NewKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -11,6 +11,7 @@ use super::{
     life::{self, ExpiresIn},
     view::View,
 };
+use crate::acting::Acting;
 
 /// What the key is to be.
 #[derive(Deserialize, ToSchema)]
@@ -47,7 +48,7 @@ pub(crate) struct Request {
 )]
 pub(crate) async fn create(
     caller: Caller,
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     Json(request): Json<Request>,
 ) -> Result<impl IntoResponse> {
     let life = life::read(request.expires_in, request.expires_in_days)?;

@@ -1,9 +1,9 @@
 //! `DELETE /auth/api-keys/{id}`: take a key back (E10).
 
-use axum::extract::State;
 use http::StatusCode;
 use http_kit::{Caller, Path, Result};
-use identity::Identity;
+
+use crate::acting::Acting;
 
 /// Revoke one of my API keys.
 ///
@@ -19,11 +19,7 @@ use identity::Identity;
             (`api_key_not_found`).", body = http_kit::error::ErrorEnvelope),
     )
 )]
-pub(crate) async fn revoke(
-    caller: Caller,
-    State(identity): State<Identity>,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
+pub(crate) async fn revoke(caller: Caller, Acting(identity): Acting, Path(id): Path<String>) -> Result<StatusCode> {
     identity.revoke_key(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

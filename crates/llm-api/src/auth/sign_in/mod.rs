@@ -14,8 +14,14 @@ use domain::secret;
 use identity::{AuthorizationRequest, Identity};
 use serde::Deserialize;
 
-/// The cookie that tells browsers apart.
+/// The cookie that tells browsers apart. Behind https its name has a prefix with which browsers take it from this host only:
+/// no neighbour's page, and nobody on a line without TLS, can give a browser a name of his choice.
 const COOKIE: &str = "jan_browser";
+const SECURE_COOKIE: &str = "__Host-jan_browser";
+
+fn cookie_name(issuer: &str) -> &'static str {
+    if issuer.starts_with("https://") { SECURE_COOKIE } else { COOKIE }
+}
 
 /// What the page is asked for, as it stands in the address and in the form.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,10 +63,15 @@ impl Asked {
 }
 
 /// Which browser sent a request.
-pub(super) fn browser(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn browser<'a>(identity: &Identity, headers: &'a HeaderMap) -> Option<&'a str> {
+    read(identity.issuer(), headers)
+}
+
+fn read<'a>(issuer: &str, headers: &'a HeaderMap) -> Option<&'a str> {
+    let cookie = cookie_name(issuer);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, value)| *name == COOKIE && value.len() == 64).map(|(_, value)| value)
+    pairs.find(|(name, value)| *name == cookie && value.len() == 64).map(|(_, value)| value)
 }
 
 /// A name for a browser that has none.
@@ -70,8 +81,40 @@ fn new_browser() -> String {
 
 /// Lets a browser keep its name, as long as it is open.
 fn keep_browser(identity: &Identity, browser: &str) -> HeaderValue {
-    let secure = if identity.issuer().starts_with("https://") { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={browser}; Path=/; HttpOnly; SameSite=Lax{secure}");
+    keep(identity.issuer(), browser)
+}
+
+fn keep(issuer: &str, browser: &str) -> HeaderValue {
+    let name = cookie_name(issuer);
+    let secure = if name == SECURE_COOKIE { "; Secure" } else { "" };
+    let text = format!("{name}={browser}; Path=/; HttpOnly; SameSite=Lax{secure}");
     // Letters and digits.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECURE: &str = "https://jan.example";
+    const PLAIN: &str = "http://127.0.0.1:8080";
+
+    #[test]
+    fn behind_https_only_this_host_names_a_browser() {
+        let browser = new_browser();
+        let kept = keep(SECURE, &browser).to_str().unwrap().to_owned();
+        // What browsers demand of the prefix: Secure, the path /, and no domain.
+        assert_eq!(kept, format!("__Host-jan_browser={browser}; Path=/; HttpOnly; SameSite=Lax; Secure"));
+        let sent = |name: &str| {
+            let value = HeaderValue::try_from(format!("{name}={browser}")).unwrap();
+            HeaderMap::from_iter([(header::COOKIE, value)])
+        };
+        assert_eq!(read(SECURE, &sent("__Host-jan_browser")), Some(browser.as_str()));
+        assert_eq!(read(SECURE, &sent("jan_browser")), None, "anybody's neighbour can set that one");
+        assert_eq!(read(PLAIN, &sent("jan_browser")), Some(browser.as_str()));
+        assert_eq!(
+            keep(PLAIN, &browser).to_str().unwrap(),
+            format!("jan_browser={browser}; Path=/; HttpOnly; SameSite=Lax")
+        );
+    }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::page;
+use crate::acting::Acting;
 
 const TITLE: &str = "Make the administrator";
 
@@ -55,7 +56,7 @@ pub(crate) async fn show(
             content_type = "text/html"),
     )
 )]
-pub(crate) async fn submit(State(identity): State<Identity>, RawBody(body): RawBody) -> Result<Response> {
+pub(crate) async fn submit(Acting(identity): Acting, RawBody(body): RawBody) -> Result<Response> {
     // The token is what no other site's page knows, so no cookie is needed.
     let field = |name: &str| {
         let mut pairs = form_urlencoded::parse(&body);

@@ -32,7 +32,7 @@ pub(crate) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response> {
     identity.check_authorization(&asked.to_request())?;
-    let name = browser(&headers).map_or_else(new_browser, str::to_owned);
+    let name = browser(&identity, &headers).map_or_else(new_browser, str::to_owned);
     let may_register = identity.registration();
     let (title, body) = if asked.register.is_some() && may_register {
         ("Make an account", page::register(&asked, &name, page::Typed::default(), None))

@@ -2,16 +2,16 @@
 
 use axum::{
     Extension,
-    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{Error, Kind, Secret};
 use http_kit::{PageOrigin, PeerAddr, RawBody, Result};
-use identity::{AccountWish, Identity};
+use identity::AccountWish;
 use url::form_urlencoded;
 
 use super::{Asked, browser, page};
+use crate::acting::Acting;
 use crate::auth::offered::origin;
 
 /// What the form holds.
@@ -60,12 +60,17 @@ impl Form {
         };
         let typed = page::Typed { name: &self.name, email: &self.email, username: &self.username };
         let problem = Some(error.message());
-        if self.asked.register.is_some() && may_register {
+        let mut response = if self.asked.register.is_some() && may_register {
             page::answer(status, "Make an account", &page::register(&self.asked, &self.browser, typed, problem))
         } else {
             let body = page::sign_in(&self.asked, &self.browser, typed, problem, may_register);
             page::answer(status, "Sign in", &body)
+        };
+        if let Kind::RateLimited(Some(pause)) = error.kind() {
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response
     }
 }
 
@@ -90,7 +95,7 @@ impl Form {
     )
 )]
 pub(crate) async fn submit(
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     peer: Option<Extension<PeerAddr>>,
     page: PageOrigin,
     headers: HeaderMap,
@@ -98,7 +103,7 @@ pub(crate) async fn submit(
 ) -> Result<Response> {
     let form = Form::read(&body);
     page.check(origin(identity.issuer()))?;
-    let Some(browser) = browser(&headers).filter(|browser| *browser == form.browser) else {
+    let Some(browser) = browser(&identity, &headers).filter(|browser| *browser == form.browser) else {
         let message = "The page was not shown to this browser, or it keeps no cookies. Begin to sign in anew.";
         return Err(Error::invalid("invalid_request", message).into());
     };

@@ -167,6 +167,19 @@ async fn what_is_wrong_is_said_on_the_page_and_the_password_typed_anew() {
 }
 
 #[tokio::test]
+async fn who_guesses_is_told_to_wait() {
+    let app = App::new().await;
+    let browser = Browser::begin(&app, "").await;
+    let guess = async || browser.submit(&[("name", "ada"), ("password", "wrong horse")]).await;
+    for _ in 0..20 {
+        let _refused = guess().await.expect(401);
+    }
+    let answer = guess().await.expect(429);
+    assert_eq!(answer.headers[header::RETRY_AFTER], "180");
+    assert!(answer.text().contains("too many tries"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn a_form_is_one_browsers() {
     let app = App::new().await;
     with_ada(&app).await;

@@ -1,64 +1,4 @@
-use std::time::Duration;
-
-use http::Method;
-use serde_json::{Value, json};
-use testkit::{
-    client::{Answer, Client},
-    upstream::Upstream,
-};
-
-use crate::support::{App, NOW};
-
-const PATH: &str = "/v1/users/me/settings";
-const PREFERENCES: &str = "/v1/users/me/settings/preferences";
-
-async fn patch(client: &Client, path: &str, body: Value) -> Answer {
-    client.call(Method::PATCH, path, Some(body.to_string().into())).await
-}
-
-async fn settings(client: &Client) -> Value {
-    client.get(PATH).await.expect(200).json()
-}
-
-#[tokio::test]
-async fn who_changed_nothing_has_the_defaults() {
-    let app = App::new().await;
-    let (guest, login) = app.login().await;
-    let shown = settings(&guest).await;
-    assert_eq!(
-        shown,
-        json!({
-            "object": "user.settings", "id": shown["id"], "user_id": login["user_id"],
-            "memory_config": {
-                "enabled": true, "observe_enabled": true, "inject_user_core": true, "inject_semantic": true,
-                "inject_episodic": false, "max_user_items": 3, "max_project_items": 5, "max_episodic_items": 3,
-                "min_similarity": 0.75,
-            },
-            "profile_settings": {
-                "base_style": "Friendly", "custom_instructions": "", "nick_name": "", "occupation": "",
-                "more_about_you": "",
-            },
-            "advanced_settings": {"web_search": false, "code_enabled": false},
-            "enable_trace": false, "enable_tools": true,
-            "preferences": {
-                "selected_model": null, "enable_deep_research": false, "enable_thinking": true, "enable_search": true,
-                "enable_browser": false,
-            },
-            "created_at": NOW.seconds(), "updated_at": NOW.seconds(),
-        })
-    );
-    assert_eq!(settings(&guest).await, shown, "the id too");
-}
-
-#[tokio::test]
-async fn the_first_model_is_selected_until_another_is() {
-    let app = App::serving(&Upstream::start().await).await;
-    let guest = app.guest().await;
-    let models = guest.get("/v1/models").await.expect(200).json();
-    assert_eq!(settings(&guest).await["preferences"]["selected_model"], models["data"][0]["id"]);
-    let chosen = patch(&guest, PATH, json!({"preferences": {"selected_model": "other"}})).await.expect(200).json();
-    assert_eq!(chosen["preferences"]["selected_model"], "other");
-}
+use super::*;
 
 #[tokio::test]
 async fn a_change_leaves_the_rest_and_stays() {
@@ -128,21 +68,6 @@ async fn a_wrong_value_names_its_field_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn preferences_have_a_place_of_their_own() {
-    let app = App::new().await;
-    let guest = app.guest().await;
-    let _first = patch(&guest, PREFERENCES, json!({"preferences": {"theme": "dark", "hide_artifacts": true}})).await;
-    let shown = patch(&guest, PREFERENCES, json!({"enable_search": false, "hide_artifacts": null})).await;
-    let shown = shown.expect(200).json()["preferences"].clone();
-    assert_eq!((&shown["theme"], &shown["enable_search"]), (&json!("dark"), &json!(false)));
-    assert!(shown.get("hide_artifacts").is_none());
-    assert_eq!(guest.get(PREFERENCES).await.expect(200).json()["preferences"], shown);
-    assert_eq!(settings(&guest).await["preferences"], shown);
-    let error = patch(&guest, PREFERENCES, json!({"enable_search": 1})).await.error();
-    assert_eq!(error, (400, "invalid_parameter".to_owned(), Some("preferences.enable_search".to_owned())));
-}
-
-#[tokio::test]
 async fn two_tabs_at_once_both_get_their_way() {
     let app = App::new().await;
     let guest = app.guest().await;
@@ -151,13 +76,4 @@ async fn two_tabs_at_once_both_get_their_way() {
     let _both = (one.expect(200), two.expect(200));
     let preferences = settings(&guest).await["preferences"].clone();
     assert_eq!((&preferences["one"], &preferences["two"]), (&json!(1), &json!(2)));
-}
-
-#[tokio::test]
-async fn nobody_has_no_settings() {
-    let app = App::new().await;
-    for path in [PATH, PREFERENCES] {
-        assert_eq!(app.anonymous().get(path).await.error().0, 401);
-        assert_eq!(patch(&app.anonymous(), path, json!({})).await.error().0, 401);
-    }
 }

@@ -1,0 +1,122 @@
+//! The table `audit_logs`: added to and read, never changed.
+
+use domain::{
+    Timestamp,
+    audit::{Act, Actor, Entry, Filter, Origin},
+    ids::UserId,
+    page::{Order, Page, PageRequest},
+};
+
+use crate::{Reader, Result, StoreError, Tx, engine::on, text};
+
+const INSERT: &str = "INSERT INTO audit_logs
+    (id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id, once)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (once) DO NOTHING";
+const EXISTS: &str = "SELECT COUNT(*) FROM audit_logs WHERE id = $1";
+const LIST_DOWN: &str =
+    "SELECT id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id
+    FROM audit_logs WHERE ($1 IS NULL OR action = $1) AND ($2 IS NULL OR actor_kind = $2)
+        AND ($3 IS NULL OR actor_id = $3) AND ($4 IS NULL OR target = $4) AND ($5 IS NULL OR id < $5)
+    ORDER BY id DESC LIMIT $6";
+const LIST_UP: &str =
+    "SELECT id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id
+    FROM audit_logs WHERE ($1 IS NULL OR action = $1) AND ($2 IS NULL OR actor_kind = $2)
+        AND ($3 IS NULL OR actor_id = $3) AND ($4 IS NULL OR target = $4) AND ($5 IS NULL OR id > $5)
+    ORDER BY id LIMIT $6";
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    id: String,
+    created_at: i64,
+    action: String,
+    actor_kind: String,
+    actor_id: Option<String>,
+    target: Option<String>,
+    detail: Option<String>,
+    address: Option<String>,
+    user_agent: Option<String>,
+    request_id: Option<String>,
+}
+
+impl EntryRow {
+    /// None for an act of a newer server, which this one has no name for.
+    fn into_entry(self) -> Result<Option<Entry>> {
+        let Some(act) = Act::parse(&self.action) else { return Ok(None) };
+        let actor = match self.actor_id {
+            Some(id) => Actor::User(text::id(&id, "audit_logs.actor_id")?),
+            None if self.actor_kind == Actor::COMMAND_LINE => Actor::CommandLine,
+            None => Actor::Unknown,
+        };
+        let address = self.address.map(|address| address.parse()).transpose();
+        Ok(Some(Entry {
+            id: text::id(&self.id, "audit_logs.id")?,
+            created_at: Timestamp::from_micros(self.created_at),
+            act,
+            origin: Origin {
+                actor,
+                address: address.map_err(|_| StoreError::Corrupt { column: "audit_logs.address" })?,
+                user_agent: self.user_agent,
+                request_id: self.request_id,
+            },
+            target: self.target,
+            detail: self.detail,
+        }))
+    }
+}
+
+impl Reader {
+    /// A page of the log. `None` when `after` names no line of it.
+    pub async fn audit_log(&mut self, filter: &Filter, page: &PageRequest) -> Result<Option<Page<Entry>>> {
+        if let Some(after) = &page.after {
+            let found: i64 = on!(self, c => sqlx::query_scalar(EXISTS).bind(after).fetch_one(c).await)?;
+            if found == 0 {
+                return Ok(None);
+            }
+        }
+        let list = match page.order {
+            Order::Asc => LIST_UP,
+            Order::Desc => LIST_DOWN,
+        };
+        let rows: Vec<EntryRow> = on!(self, c => sqlx::query_as(list)
+            .bind(filter.act.map(Act::as_str))
+            .bind(filter.actor.as_ref().map(Actor::kind))
+            .bind(filter.actor.as_ref().and_then(Actor::user).map(UserId::as_str))
+            .bind(&filter.target)
+            .bind(&page.after)
+            .bind(i64::from(page.limit) + 1)
+            .fetch_all(c).await)?;
+        let page = Page::from_lookahead(rows, page.limit);
+        let entries = page.items.into_iter().filter_map(|row| row.into_entry().transpose());
+        Ok(Some(Page { items: entries.collect::<Result<_>>()?, has_more: page.has_more, total: None }))
+    }
+}
+
+impl Tx {
+    /// Adds a line, in the transaction of the act it tells of.
+    pub async fn insert_audit(&mut self, entry: &Entry) -> Result<()> {
+        self.insert_entry(entry, None).await.map(drop)
+    }
+
+    /// Adds a line unless there is one with the same `once`; says whether it did.
+    pub async fn insert_audit_once(&mut self, entry: &Entry, once: &str) -> Result<bool> {
+        self.insert_entry(entry, Some(once)).await
+    }
+
+    async fn insert_entry(&mut self, entry: &Entry, once: Option<&str>) -> Result<bool> {
+        let origin = &entry.origin;
+        let added = on!(self, c => sqlx::query(INSERT)
+            .bind(entry.id.as_str())
+            .bind(entry.created_at.micros())
+            .bind(entry.act.as_str())
+            .bind(origin.actor.kind())
+            .bind(origin.actor.user().map(UserId::as_str))
+            .bind(&entry.target)
+            .bind(&entry.detail)
+            .bind(origin.address.map(|address| address.to_string()))
+            .bind(&origin.user_agent)
+            .bind(&origin.request_id)
+            .bind(once)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(added > 0)
+    }
+}
