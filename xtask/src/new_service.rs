@@ -133,8 +133,8 @@ impl Name {
 
     /// The line with one more element, if it is a list of services of which the Template API is one.
     fn extend_list(&self, line: &str) -> Option<String> {
-        const ELEMENTS: [&str; 3] = ["Self::TemplateApi", "\"template-api\"", "TEMPLATE"];
-        let others = ["Self::LlmApi", "\"llm-api\"", "LLM,"];
+        const ELEMENTS: [&str; 4] = ["Self::TemplateApi", "\"template-api\"", "TEMPLATE", "template_api: 8185"];
+        let others = ["Self::LlmApi", "\"llm-api\"", "LLM,", " llm_api: 8080"];
         if !others.iter().any(|other| line.contains(other)) {
             return None;
         }
@@ -199,6 +199,10 @@ mod tests {
                 "    /// The Template API's port [default: 8185].\n    #[x]\n    template_api_port: u16,\n",
                 "    /// The Template API's port [default: 8185].\n    #[x]\n    template_api_port: u16,\n    \
                      /// The UserData API's port [default: 8186].\n    #[x]\n    user_data_api_port: u16,\n",
+            ),
+            (
+                "P { llm_api: 8080, template_api: 8185, gateway: 8000 }\n",
+                "P { llm_api: 8080, template_api: 8185, user_data_api: 8186, gateway: 8000 }\n",
             ),
             ("const S: [&str; 2] = [LLM, TEMPLATE];\n", "const S: [&str; 3] = [LLM, TEMPLATE, USER_DATA];\n"),
             (

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use crate::requests::Size;
 use connection::Connection;
@@ -76,6 +77,21 @@ impl Pool {
     /// `count` connections to `target`, none of them open yet.
     pub(crate) fn new(target: &Target, count: u16) -> Self {
         Self { address: target.address(), connections: (0..count).map(|_| None).collect() }
+    }
+
+    /// The connections again, and all outcomes in one, when every worker has ended.
+    async fn regather(
+        address: SocketAddr,
+        mut workers: JoinSet<(Outcome, Option<Connection>)>,
+    ) -> anyhow::Result<(Outcome, Self)> {
+        let mut all = Outcome::default();
+        let mut connections = Vec::with_capacity(workers.len());
+        while let Some(worker) = workers.join_next().await {
+            let (outcome, connection) = worker?;
+            all.merge(outcome);
+            connections.push(connection);
+        }
+        Ok((all, Self { address, connections }))
     }
 }
 

@@ -44,13 +44,7 @@ pub(crate) async fn run(
             }
         });
     }
-    let mut all = Outcome::default();
-    let mut connections = Vec::with_capacity(workers.len());
-    while let Some(worker) = workers.join_next().await {
-        let (outcome, connection) = worker?;
-        all.merge(outcome);
-        connections.push(connection);
-    }
+    let (mut all, pool) = Pool::regather(address, workers).await?;
     all.elapsed = started.elapsed();
-    Ok((all, Pool { address, connections }))
+    Ok((all, pool))
 }

@@ -104,7 +104,7 @@ impl Embedded {
         let model = self.0.models.iter().find(|model| *model.id == *call.model).ok_or(Error::NoSuchModel)?;
         // What is wrong with a request is told even while the model is not there.
         let most = self.0.options.parallel.max(1) + self.0.options.queue;
-        let asked = ask(&call, model.defaults, self.0.options.answer_tokens, most)?;
+        let asked = ask(call, model.defaults, self.0.options.answer_tokens, most)?;
         Ok((model.engine(&self.0.tracker).await?, asked))
     }
 }

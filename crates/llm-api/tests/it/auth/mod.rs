@@ -8,6 +8,5 @@ mod me;
 mod openid_configuration;
 mod refresh_token;
 mod revoke;
-mod setup;
 mod sign_in;
 mod upgrade;

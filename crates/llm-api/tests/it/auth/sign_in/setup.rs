@@ -2,7 +2,7 @@ use http::header;
 use testkit::client::Answer;
 use url::form_urlencoded::Serializer;
 
-use super::sign_in::{Browser, fragment};
+use super::{Browser, fragment};
 use crate::support::{App, ISSUER};
 
 /// The link's path and token.

@@ -1,76 +1,4 @@
-//! The sign-in page, used as a browser without scripts uses it.
-
-use std::collections::HashMap;
-
-use http::{HeaderName, Method, header};
-use identity::Options;
-use serde_json::json;
-use testkit::client::{Answer, Client};
-use url::form_urlencoded::{self, Serializer};
-
-use crate::support::{App, ISSUER};
-
-const PASSWORD: &str = "correct horse";
-
-/// A browser with its cookie, and the form it shows.
-pub(super) struct Browser {
-    client: Client,
-    pub(super) fields: HashMap<String, String>,
-}
-
-impl Browser {
-    /// Follows an address to the page.
-    pub(super) async fn open(app: &App, url: &str) -> Self {
-        let answer = app.anonymous().get(url.strip_prefix(ISSUER).unwrap()).await.expect(200);
-        let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-        Self { client: app.anonymous().header(header::COOKIE, &cookie), fields: hidden(&answer.text()) }
-    }
-
-    /// Begins a sign-in and opens the page.
-    pub(super) async fn begin(app: &App, query: &str) -> Self {
-        let login = app.anonymous().get(&format!("/auth/login{query}")).await.expect(200).json();
-        Self::open(app, login["authorization_url"].as_str().unwrap()).await
-    }
-
-    /// Sends the form with these fields filled in.
-    pub(super) async fn submit(&self, filled: &[(&str, &str)]) -> Answer {
-        let hidden = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let body = Serializer::new(String::new()).extend_pairs(hidden).extend_pairs(filled).finish();
-        let form = self.client.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        form.post_bytes("/auth/authorize", body).await
-    }
-
-    /// Goes where an answer sends it, at this server.
-    pub(super) async fn follow(&self, answer: &Answer) -> Answer {
-        let target = answer.headers[header::LOCATION].to_str().unwrap();
-        self.client.get(target.strip_prefix(ISSUER).unwrap()).await
-    }
-}
-
-/// The hidden fields of a page's form.
-fn hidden(html: &str) -> HashMap<String, String> {
-    let value = |line: &str, name: &str| {
-        let (_, rest) = line.split_once(&format!("{name}=\""))?;
-        Some(rest.split('"').next()?.replace("&amp;", "&"))
-    };
-    html.lines()
-        .filter(|line| line.contains("type=\"hidden\""))
-        .filter_map(|line| Some((value(line, " name")?, value(line, " value")?)))
-        .collect()
-}
-
-/// An account, made by an upgraded guest.
-pub(super) async fn with_ada(app: &App) {
-    let wish = json!({"email": "ada@example.org", "username": "ada", "password": PASSWORD});
-    let _ada = app.guest().await.post("/auth/upgrade", &wish).await.expect(200);
-}
-
-/// The parameters of an address's fragment.
-pub(super) fn fragment(answer: &Answer) -> (String, HashMap<String, String>) {
-    let target = answer.headers[header::LOCATION].to_str().unwrap();
-    let (before, fragment) = target.split_once('#').unwrap();
-    (before.to_owned(), form_urlencoded::parse(fragment.as_bytes()).into_owned().collect())
-}
+use super::*;
 
 #[tokio::test]
 async fn a_person_signs_in_without_scripts() {
@@ -129,26 +57,6 @@ async fn login_again(app: &App) -> String {
 }
 
 #[tokio::test]
-async fn the_page_is_kept_framed_and_scripted_by_nobody() {
-    let app = App::new().await;
-    let url = app.anonymous().get("/auth/login").await.expect(200).json()["authorization_url"].clone();
-    let path = url.as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned();
-    let answer = app.anonymous().get(&path).await.expect(200);
-    let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
-    assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
-    assert_eq!(answer.headers[header::X_FRAME_OPTIONS], "DENY");
-    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
-    assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
-    let html = answer.text();
-    assert!(html.starts_with("<!doctype html>") && html.contains("<html lang=\"en\">"), "{html}");
-    for id in ["name", "password"] {
-        assert!(html.contains(&format!("<label for=\"{id}\">")) && html.contains(&format!("id=\"{id}\"")), "{html}");
-    }
-}
-
-#[tokio::test]
 async fn what_is_wrong_is_said_on_the_page_and_the_password_typed_anew() {
     let app = App::new().await;
     with_ada(&app).await;
@@ -203,21 +111,6 @@ async fn a_form_is_one_browsers() {
     let own = browser.client.header(header::ORIGIN, ISSUER);
     let own = Browser { client: own, fields: browser.fields.clone() };
     let _in = own.submit(&filled).await.expect(303);
-}
-
-#[tokio::test]
-async fn a_page_that_nobody_was_sent_to_shows_no_form() {
-    let app = App::new().await;
-    let anonymous = app.anonymous();
-    assert_eq!(anonymous.get("/auth/authorize").await.error().0, 400);
-    let url = anonymous.get("/auth/login").await.expect(200).json()["authorization_url"].as_str().unwrap().to_owned();
-    let path = url.strip_prefix(ISSUER).unwrap();
-    let evil = path.replace("redirect_uri=http%3A%2F%2F127.0.0.1%3A8080", "redirect_uri=https%3A%2F%2Fevil.example");
-    assert_ne!(evil, path);
-    let error = anonymous.get(&evil).await.error();
-    assert_eq!(error, (400, "invalid_parameter".to_owned(), Some("redirect_uri".to_owned())));
-    let plain = path.replace("code_challenge_method=S256", "code_challenge_method=plain");
-    assert_eq!(anonymous.get(&plain).await.error().2.as_deref(), Some("code_challenge_method"));
 }
 
 #[tokio::test]
