@@ -18,7 +18,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::{context::Context, edge::Record, error};
+use crate::{context::Context, edge::Record, error, gated::Gated};
 
 /// A body may take this long, and a second more for each [`BYTES_PER_SECOND`] that came (`security.md` G2). The
 /// deadline is absolute: a client that drips bytes does not move it.
@@ -163,7 +163,7 @@ pub struct EdgeBody {
     inner: Body,
     record: Record,
     /// For event streams: the moment when the server will wait no longer.
-    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    closing: Option<Gated<Pin<Box<WaitForCancellationFutureOwned>>>>,
     closed: bool,
 }
 
@@ -171,7 +171,7 @@ impl EdgeBody {
     pub(crate) fn new(inner: Body, record: Record, is_stream: bool) -> Self {
         let closing = is_stream.then(|| {
             let token = record.context().service.edge.closing().clone();
-            Box::pin(token.cancelled_owned())
+            Gated::new(Box::pin(token.cancelled_owned()))
         });
         Self { inner, record, closing, closed: false }
     }
@@ -210,7 +210,7 @@ impl http_body::Body for EdgeBody {
             Poll::Ready(error) => Poll::Ready(error),
             Poll::Pending => {
                 let Some(closing) = &mut self.closing else { return Poll::Pending };
-                ready!(closing.as_mut().poll(cx));
+                ready!(Pin::new(closing).poll(cx));
                 self.closed = true;
                 let stopping =
                     Error::new(domain::Kind::Unavailable(None), "service_unavailable", "The server is stopping.");

@@ -12,6 +12,7 @@ mod cors;
 pub mod edge;
 pub mod error;
 pub mod extract;
+mod gated;
 mod guard;
 pub mod health;
 pub mod listener;

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::body::EdgeBody;
+use crate::{body::EdgeBody, gated::Gated};
 
 mod activity;
 mod head;
@@ -246,7 +246,10 @@ where
             })
         };
         let mut connection = pin!(server.serve_connection(io, serve));
-        let mut watch = pin!(tokio::time::sleep(Duration::from_secs(options.first_byte_timeout)));
+        // Each is woken by itself: the connection is polled with every chunk that it sends.
+        let watch = pin!(tokio::time::sleep(Duration::from_secs(options.first_byte_timeout)));
+        let (drained, closed) = (pin!(draining.cancelled()), pin!(closing.cancelled()));
+        let (mut watch, mut drained, mut closed) = (Gated::new(watch), Gated::new(drained), Gated::new(closed));
         let mut is_draining = false;
         let mut end: Option<Instant> = None;
         loop {
@@ -258,24 +261,24 @@ where
                     }
                     return;
                 }
-                () = watch.as_mut() => {
+                () = &mut watch => {
                     if end.is_some_and(|end| end <= Instant::now()) {
                         return;
                     }
                     match activity.next_check(&options, is_draining) {
-                        Some(next) => watch.as_mut().reset(end.map_or(next, |end| end.min(next))),
+                        Some(next) => watch.get_mut().as_mut().reset(end.map_or(next, |end| end.min(next))),
                         None => return,
                     }
                 }
-                () = draining.cancelled(), if !is_draining => {
+                () = &mut drained, if !is_draining => {
                     is_draining = true;
                     connection.as_mut().graceful_shutdown();
-                    watch.as_mut().reset(Instant::now());
+                    watch.get_mut().as_mut().reset(Instant::now());
                 }
-                () = closing.cancelled(), if end.is_none() => {
+                () = &mut closed, if end.is_none() => {
                     // Streams end by themselves now, with an event; whatever does not is cut.
                     end = Some(Instant::now() + LAST_WORDS);
-                    watch.as_mut().reset(Instant::now() + LAST_WORDS);
+                    watch.get_mut().as_mut().reset(Instant::now() + LAST_WORDS);
                 }
             }
         }

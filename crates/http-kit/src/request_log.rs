@@ -11,8 +11,8 @@ use http::request::Parts;
 
 use crate::{ApiError, context::Context};
 
-/// What a handler adds to its request's line and metrics. Take it as an argument, or from a request's extensions; it
-/// may be filled in until the body ends, also by the task that produces a stream.
+/// What a handler adds to its request's line and metrics. Take it as an argument; it may be filled in until the body ends,
+/// also by the stream that the body is made of.
 #[derive(Clone)]
 pub struct LogFields(pub(crate) Arc<Context>);
 

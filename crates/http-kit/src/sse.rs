@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
 
-use crate::{RequestId, error};
+use crate::{RequestId, error, gated::Gated};
 
 /// A silent stream says this, and nobody hears it.
 const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
@@ -39,7 +39,7 @@ where
         request_id,
         quiet_since: Instant::now(),
         spoke: false,
-        timer: Box::pin(tokio::time::sleep(INTERVAL)),
+        timer: Gated::new(Box::pin(tokio::time::sleep(INTERVAL))),
     }));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
@@ -62,7 +62,7 @@ struct Events<S> {
     /// Whether frames passed since the timer was last looked at: a flag costs less than the time of each frame.
     spoke: bool,
     /// Set anew only when it fires, not with each frame.
-    timer: Pin<Box<Sleep>>,
+    timer: Gated<Pin<Box<Sleep>>>,
 }
 
 impl<S> http_body::Body for Events<S>
@@ -104,16 +104,16 @@ impl<S> Events<S> {
             self.quiet_since = Instant::now();
         }
         loop {
-            ready!(self.timer.as_mut().poll(cx));
+            ready!(Pin::new(&mut self.timer).poll(cx));
             let due = self.quiet_since + INTERVAL;
             if Instant::now() < due {
                 // There was traffic since the timer was set.
-                self.timer.as_mut().reset(due);
+                self.timer.get_mut().as_mut().reset(due);
                 continue;
             }
             self.quiet_since = Instant::now();
             let next = self.quiet_since + INTERVAL;
-            self.timer.as_mut().reset(next);
+            self.timer.get_mut().as_mut().reset(next);
             return Poll::Ready(Some(Ok(Frame::data(HEARTBEAT))));
         }
     }

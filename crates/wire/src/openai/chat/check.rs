@@ -83,7 +83,7 @@ impl ChatRequest {
                 Some(function) if !is_function_name(&function.name) => {
                     return Err(Error::invalid_parameter(
                         format!("tools[{at}].function.name"),
-                        "A function's name has 1 to 128 letters, digits, _, - and dots.",
+                        "A function's name has 1 to 128 letters, digits and _ - . / :.",
                     ));
                 }
                 Some(function) if function.parameters.as_ref().is_some_and(|schema| !is_schema(schema)) => {

@@ -244,7 +244,7 @@ pub struct Tool {
 /// A function's description.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Function {
-    /// Its name: letters, digits, `_`, `-` and `.`, at most 128.
+    /// Its name: 1 to 128 letters, digits and `_` `-` `.` `/` `:`.
     pub name: String,
     /// What it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
