@@ -2,13 +2,11 @@
 //!
 //! Verifying is the `identity` crate's; this module only finds the texts.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin};
 
-use domain::{Error, Kind, Principal};
+use domain::{Error, Kind};
 use http::{HeaderMap, HeaderName, header};
-
-/// The verdict on credentials.
-pub type Verdict = Result<Arc<Principal>, Error>;
+pub use identity::{Credentials, Verdict};
 
 /// Verifies credentials.
 pub trait Authenticator: Send + Sync + 'static {
@@ -19,38 +17,27 @@ pub trait Authenticator: Send + Sync + 'static {
     fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 }
 
-/// What a request offers as proof.
-#[derive(Clone, Copy, Default)]
-pub struct Credentials<'a> {
-    /// The token of `Authorization: Bearer`: an access token or an API key.
-    pub bearer: Option<&'a str>,
-    /// The key of `X-API-Key` or `apikey`.
-    pub api_key: Option<&'a str>,
-}
-
-impl<'a> Credentials<'a> {
-    /// The credentials in `headers`.
-    ///
-    /// # Errors
-    /// `missing_credentials` when there are none, `invalid_token` for another scheme than `Bearer` or for a token that is
-    /// no printable ASCII, `conflicting_credentials` for a header that is there twice.
-    pub fn from_headers(headers: &'a HeaderMap) -> Result<Self, Error> {
-        let bearer = match single(headers, &header::AUTHORIZATION)? {
-            None => None,
-            Some(value) => Some(bearer(value)?),
-        };
-        let api_key = match single(headers, &HeaderName::from_static("x-api-key"))? {
-            None => single(headers, &HeaderName::from_static("apikey"))?,
-            key => key,
-        };
-        if bearer.is_none() && api_key.is_none() {
-            return Err(unauthenticated(
-                "missing_credentials",
-                "Send an access token or an API key as Authorization: Bearer, or an API key as X-API-Key.",
-            ));
-        }
-        Ok(Self { bearer, api_key })
+/// The credentials in `headers`.
+///
+/// # Errors
+/// `missing_credentials` when there are none, `invalid_token` for another scheme than `Bearer` or for a token that is
+/// no printable ASCII, `conflicting_credentials` for a header that is there twice.
+pub fn from_headers(headers: &HeaderMap) -> Result<Credentials<'_>, Error> {
+    let bearer = match single(headers, &header::AUTHORIZATION)? {
+        None => None,
+        Some(value) => Some(bearer(value)?),
+    };
+    let api_key = match single(headers, &HeaderName::from_static("x-api-key"))? {
+        None => single(headers, &HeaderName::from_static("apikey"))?,
+        key => key,
+    };
+    if bearer.is_none() && api_key.is_none() {
+        return Err(unauthenticated(
+            "missing_credentials",
+            "Send an access token or an API key as Authorization: Bearer, or an API key as X-API-Key.",
+        ));
     }
+    Ok(Credentials { bearer, api_key })
 }
 
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Error> {
@@ -77,16 +64,10 @@ fn unauthenticated(code: &'static str, message: &'static str) -> Error {
 
 impl Authenticator for identity::Identity {
     fn cached(&self, credentials: Credentials<'_>) -> Option<Verdict> {
-        Self::cached(self, credentials.into())
+        Self::cached(self, credentials)
     }
 
     fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
-        Box::pin(Self::verify(self, credentials.into()))
-    }
-}
-
-impl<'a> From<Credentials<'a>> for identity::Credentials<'a> {
-    fn from(Credentials { bearer, api_key }: Credentials<'a>) -> Self {
-        Self { bearer, api_key }
+        Box::pin(Self::verify(self, credentials))
     }
 }

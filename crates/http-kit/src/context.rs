@@ -10,7 +10,7 @@ use domain::{Error, Principal};
 use http::{Extensions, HeaderMap, Method};
 
 use crate::{
-    ApiError, Credentials, RequestId,
+    ApiError, RequestId, authenticate,
     body::Arrival,
     request_log::{Fields, Shared},
     service::Mount,
@@ -53,7 +53,7 @@ impl Context {
 
     /// Verifies the request's credentials and remembers the caller.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Error> {
-        let credentials = Credentials::from_headers(headers)?;
+        let credentials = authenticate::from_headers(headers)?;
         let authenticator = self.service.edge.authenticator();
         let principal = match authenticator.cached(credentials) {
             Some(verdict) => verdict?,

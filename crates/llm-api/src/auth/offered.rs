@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use domain::Timestamp;
-use http_kit::{ApiError, Credentials, PageOrigin, Result};
+use http_kit::{ApiError, PageOrigin, Result, authenticate};
 use identity::Identity;
 
 /// The cookie in which a browser keeps the refresh token.
@@ -44,7 +44,7 @@ impl FromRequestParts<Identity> for Offered {
 
     async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self> {
         let page = PageOrigin::from_request_parts(parts, identity).await?;
-        let header = match Credentials::from_headers(&parts.headers) {
+        let header = match authenticate::from_headers(&parts.headers) {
             Ok(found) => Ok(found.bearer.or(found.api_key).unwrap_or_default().to_owned()),
             Err(error) => Err(error.into()),
         };
