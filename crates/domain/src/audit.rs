@@ -63,6 +63,16 @@ acts! {
     SessionEnded = "session.ended";
     /// A session was ended because its refresh token was used by two.
     SessionReused = "session.reuse_detected";
+    /// A signing key was taken back, with every access token that it signed.
+    SigningKeyRevoked = "signing_key.revoked";
+    /// A user's address was proven, by a link or by an administrator's word.
+    EmailVerified = "user.email_verified";
+    /// An administrator wrote a text of the prompt.
+    TemplateCreated = "prompt_template.created";
+    /// An administrator changed a text of the prompt, or which version of it is in use.
+    TemplateUpdated = "prompt_template.updated";
+    /// An administrator removed a text of the prompt.
+    TemplateDeleted = "prompt_template.deleted";
     /// The first administrator was made, by the printed link.
     ServerSetUp = "server.set_up";
 }
@@ -114,6 +124,19 @@ pub struct Origin {
     pub request_id: Option<String>,
 }
 
+/// Most that is kept of what a client calls itself, in characters.
+const MAX_USER_AGENT: usize = 256;
+
+impl Origin {
+    /// The same, as it is noted: what a client calls itself is cut short and has no control characters.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+        self.user_agent = self.user_agent.map(plain);
+        self
+    }
+}
+
 /// A line of the audit log. Lines are added and never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -140,6 +163,8 @@ pub struct Filter {
     pub actor: Option<Actor>,
     /// Only what was done to this.
     pub target: Option<String>,
+    /// How many of these lines to leave out first.
+    pub skip: u32,
 }
 
 #[cfg(test)]

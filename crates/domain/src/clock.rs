@@ -35,6 +35,21 @@ impl Timestamp {
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
+
+    /// Date and time to the second, as in `20251224180000`: for names that people read.
+    pub fn digits(self) -> String {
+        let (days, seconds) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400));
+        // Years of the Gregorian calendar that begin in March have their leap day at the end, and repeat after 400.
+        let (era, day_of_era) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = (month_from_march + 2) % 12 + 1;
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {
@@ -77,6 +92,27 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Self::Fixed(at) = self {
             at.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_calendar() {
+        for (seconds, digits) in [
+            (0, "19700101000000"),
+            (951_782_399, "20000228235959"),
+            (951_782_400, "20000229000000"),
+            (1_709_251_199, "20240229235959"),
+            (1_735_689_600, "20250101000000"),
+            (1_800_000_000, "20270115080000"),
+            (-1, "19691231235959"),
+            (4_107_542_400, "21000301000000"),
+        ] {
+            assert_eq!(Timestamp::from_seconds(seconds).digits(), digits);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The registry of identifiers: one line for each kind, so that two kinds cannot be swapped.
 //!
 //! An id is a prefix with its separator, nine characters of time and twenty-two of randomness, all of `0-9a-z`: ids sort
-//! by their creation and cannot be guessed (113 random bits; no sequences, see `docs/api-design.md`). Clients treat
-//! ids as opaque.
+//! by their creation and cannot be guessed (113 random bits; no sequences, see `docs/api-design.md`). A kind whose length
+//! is part of the contract says so; what keeps others away from its things is their owner alone. Clients treat ids as
+//! opaque.
 
 use std::fmt;
 
@@ -18,7 +19,7 @@ const RANDOM_DIGITS: usize = 22;
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 macro_rules! registry {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal $(($length:literal))?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -30,7 +31,7 @@ macro_rules! registry {
 
             /// A new id, later in order than those of earlier milliseconds.
             pub fn new(clock: &Clock) -> Self {
-                Self(generate(Self::PREFIX, clock))
+                Self(generate(Self::PREFIX, [$($length - TIME_DIGITS,)? RANDOM_DIGITS][0], clock))
             }
 
             /// Reads an id from outside.
@@ -76,12 +77,24 @@ registry! {
     AuditId = "audit_";
     /// A chat completion, also the `id` of every chunk of its stream. Validators of `OpenAI`'s shapes want the dash.
     ChatCompletionId = "chatcmpl-";
+    /// A conversation.
+    ConversationId = "conv_" (16);
+    /// A message, or whatever else is an item of a conversation.
+    ItemId = "msg_" (16);
+    /// Something that the server remembers for a user.
+    MemoryId = "mem_";
+    /// A project, which keeps conversations together.
+    ProjectId = "proj_";
+    /// A text of the prompt that administrators can change.
+    PromptTemplateId = "pt_";
     /// A request, in headers, errors and logs.
     RequestId = "req_";
     /// A sample of the Template API.
     SampleId = "sample_";
     /// One sign-in: the family of its refresh tokens.
     SessionId = "sess_";
+    /// A shared conversation; its public address holds a slug instead.
+    ShareId = "shr_";
     /// An access token, as its `jti`.
     TokenId = "tok_";
     /// A call of a function that a model asks for; its result names it.
@@ -90,8 +103,8 @@ registry! {
     UserId = "user_";
 }
 
-fn generate(prefix: &str, clock: &Clock) -> String {
-    let mut text = String::with_capacity(prefix.len() + TIME_DIGITS + RANDOM_DIGITS);
+fn generate(prefix: &str, random_digits: usize, clock: &Clock) -> String {
+    let mut text = String::with_capacity(prefix.len() + TIME_DIGITS + random_digits);
     text.push_str(prefix);
     let mut time = clock.now().micros() as u64 / 1_000;
     let mut digits = [0u8; TIME_DIGITS];
@@ -102,12 +115,14 @@ fn generate(prefix: &str, clock: &Clock) -> String {
     text.extend(digits.iter().map(|&d| char::from(d)));
     // 11 digits of 36 hold 56.9 bits: 64 random bits reduced lose nothing that matters. In halves, because dividing 128
     // bits takes a call for each digit.
-    for _ in 0..2 {
+    let mut left = random_digits;
+    while left > 0 {
         let mut random = u64::from_le_bytes(secret::random());
-        for _ in 0..RANDOM_DIGITS / 2 {
+        for _ in 0..left.min(RANDOM_DIGITS / 2) {
             text.push(char::from(ALPHABET[(random % 36) as usize]));
             random /= 36;
         }
+        left -= left.min(RANDOM_DIGITS / 2);
     }
     text
 }
@@ -136,6 +151,15 @@ mod tests {
         let second = UserId::new(&clock);
         assert!(first < second);
         assert_eq!(first.as_str().len(), "user_".len() + TIME_DIGITS + RANDOM_DIGITS);
+    }
+
+    #[test]
+    fn lengths_of_the_contract_are_kept() {
+        for text in [ConversationId::new(&Clock::System).to_string(), ItemId::new(&Clock::System).to_string()] {
+            let (_, body) = text.split_once('_').unwrap();
+            assert_eq!(body.len(), 16);
+            assert!(body.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()), "{text}");
+        }
     }
 
     #[test]

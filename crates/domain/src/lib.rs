@@ -6,16 +6,26 @@
 pub mod api_key;
 pub mod audit;
 pub mod clock;
+pub mod conversation;
 pub mod error;
 pub mod ids;
+pub mod item;
+pub mod memory;
 pub mod page;
 pub mod principal;
+pub mod project;
+pub mod prompt_template;
+pub mod rate_limit;
 pub mod sample;
+pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod share;
+pub mod span;
 pub mod user;
 
 pub use clock::{Clock, Timestamp};
 pub use error::{Error, Kind, Result};
 pub use principal::{Method, Principal, Role};
+pub use scope::Scope;
 pub use secret::Secret;

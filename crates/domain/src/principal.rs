@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ApiKeyId, SessionId, UserId};
+use crate::{
+    ids::{ApiKeyId, SessionId, UserId},
+    scope::{self, Key, Scope},
+};
 
 /// What a user is to the platform. Roles come from verified tokens and the user table alone (`security.md` A13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,5 +89,26 @@ impl Principal {
     /// Whether the caller administers the platform.
     pub fn is_admin(&self) -> bool {
         self.has(Role::Admin)
+    }
+
+    /// Whether the caller proved it by an API key.
+    pub fn is_by_key(&self) -> bool {
+        matches!(self.method, Method::ApiKey(_))
+    }
+
+    /// Whether the credential lets its bearer do what the scope names: a token of a sign-in everything, an API key what
+    /// it has. What the user itself may is another question.
+    pub fn allows(&self, scope: Scope) -> bool {
+        !self.is_by_key() || scope::has(&self.scopes, scope)
+    }
+
+    /// Whether the credential is of the kind that is needed.
+    pub fn satisfies(&self, need: Key) -> bool {
+        match need {
+            Key::Any => true,
+            Key::With(scope) => self.allows(scope),
+            Key::Whole => !self.is_by_key() || scope::is_whole(&self.scopes),
+            Key::None => !self.is_by_key(),
+        }
     }
 }
