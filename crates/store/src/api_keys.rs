@@ -27,6 +27,8 @@ const LIST_UP: &str =
     ORDER BY id LIMIT $5";
 const OWNER: &str = "SELECT user_id FROM api_keys WHERE id = $1";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL";
+const REVOKE_ALL: &str =
+    "UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2";
 const BY_DIGEST: &str =
     "SELECT k.id AS key_id, k.name AS key_name, k.prefix, k.suffix, k.scopes, k.created_at AS key_created_at,
         k.expires_at, k.last_used_at, k.revoked_at,
@@ -211,6 +213,14 @@ impl Tx {
             self.announce(&Revocation::ApiKey(id.clone())).await?;
         }
         Ok(changed > 0)
+    }
+
+    /// Takes all keys of an owner back that are good, and tells the other processes at the commit; says how many.
+    pub async fn revoke_api_keys(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        let revoked = on!(self, c => sqlx::query(REVOKE_ALL).bind(owner.as_str()).bind(now.micros())
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        self.announce(&Revocation::User(owner.clone())).await?;
+        Ok(revoked)
     }
 
     /// Notes that a key was used; never moves the time back.

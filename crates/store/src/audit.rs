@@ -1,4 +1,4 @@
-//! The table `audit_logs`: added to and read, never changed.
+//! The table `audit_logs`: added to and read, never changed. What is older than the operator keeps it is forgotten whole.
 
 use domain::{
     Timestamp,
@@ -17,12 +17,15 @@ const LIST_DOWN: &str =
     "SELECT id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id
     FROM audit_logs WHERE ($1 IS NULL OR action = $1) AND ($2 IS NULL OR actor_kind = $2)
         AND ($3 IS NULL OR actor_id = $3) AND ($4 IS NULL OR target = $4) AND ($5 IS NULL OR id < $5)
-    ORDER BY id DESC LIMIT $6";
+    ORDER BY id DESC LIMIT $6 OFFSET $7";
 const LIST_UP: &str =
     "SELECT id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id
     FROM audit_logs WHERE ($1 IS NULL OR action = $1) AND ($2 IS NULL OR actor_kind = $2)
         AND ($3 IS NULL OR actor_id = $3) AND ($4 IS NULL OR target = $4) AND ($5 IS NULL OR id > $5)
-    ORDER BY id LIMIT $6";
+    ORDER BY id LIMIT $6 OFFSET $7";
+
+const FORGET: &str = "DELETE FROM audit_logs
+    WHERE id IN (SELECT id FROM audit_logs WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
 #[derive(sqlx::FromRow)]
 struct EntryRow {
@@ -84,6 +87,7 @@ impl Reader {
             .bind(&filter.target)
             .bind(&page.after)
             .bind(i64::from(page.limit) + 1)
+            .bind(i64::from(filter.skip))
             .fetch_all(c).await)?;
         let page = Page::from_lookahead(rows, page.limit);
         let entries = page.items.into_iter().filter_map(|row| row.into_entry().transpose());
@@ -100,6 +104,14 @@ impl Tx {
     /// Adds a line unless there is one with the same `once`; says whether it did.
     pub async fn insert_audit_once(&mut self, entry: &Entry, once: &str) -> Result<bool> {
         self.insert_entry(entry, Some(once)).await
+    }
+
+    /// Forgets at most `limit` lines written until `before`, the oldest first; says how many.
+    pub async fn delete_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
+        Ok(on!(self, c => sqlx::query(FORGET)
+            .bind(before.micros())
+            .bind(i64::from(limit))
+            .execute(c).await.map(|done| done.rows_affected()))?)
     }
 
     async fn insert_entry(&mut self, entry: &Entry, once: Option<&str>) -> Result<bool> {

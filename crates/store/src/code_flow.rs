@@ -2,9 +2,10 @@
 
 use domain::{Timestamp, ids::UserId};
 
-use crate::{Result, Tx, engine::on, text};
+use crate::{Reader, Result, Tx, engine::on, text};
 
 const BEGIN: &str = "INSERT INTO login_requests (state, verifier, redirect_url, expires_at) VALUES ($1, $2, $3, $4)";
+const REQUEST: &str = "SELECT verifier, redirect_url, expires_at FROM login_requests WHERE state = $1";
 const TAKE_REQUEST: &str = "DELETE FROM login_requests WHERE state = $1 RETURNING verifier, redirect_url, expires_at";
 const GRANT: &str = "INSERT INTO authorization_codes (code, user_id, challenge, browser, expires_at)
     VALUES ($1, $2, $3, $4, $5)";
@@ -39,6 +40,21 @@ pub struct AuthorizationCode {
     pub expires_at: Timestamp,
 }
 
+impl LoginRequest {
+    fn from_row((verifier, redirect_url, expires_at): (String, String, i64)) -> Self {
+        Self { verifier, redirect_url, expires_at: Timestamp::from_micros(expires_at) }
+    }
+}
+
+impl Reader {
+    /// A sign-in that was begun, lapsed or not; it stays.
+    pub async fn login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
+        let row: Option<(String, String, i64)> =
+            on!(self, c => sqlx::query_as(REQUEST).bind(&state[..]).fetch_optional(c).await)?;
+        Ok(row.map(LoginRequest::from_row))
+    }
+}
+
 impl Tx {
     /// Keeps a sign-in that was begun, by the SHA-256 of its state.
     pub async fn insert_login_request(&mut self, state: &[u8; 32], request: &LoginRequest) -> Result<()> {
@@ -55,11 +71,7 @@ impl Tx {
     pub async fn take_login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
         let row: Option<(String, String, i64)> =
             on!(self, c => sqlx::query_as(TAKE_REQUEST).bind(&state[..]).fetch_optional(c).await)?;
-        Ok(row.map(|(verifier, redirect_url, expires_at)| LoginRequest {
-            verifier,
-            redirect_url,
-            expires_at: Timestamp::from_micros(expires_at),
-        }))
+        Ok(row.map(LoginRequest::from_row))
     }
 
     /// Keeps a code, by its SHA-256.

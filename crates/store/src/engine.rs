@@ -3,13 +3,16 @@
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::PathBuf, str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection as _, Database, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::{DatabaseOptions, StoreError};
+use crate::{
+    DatabaseOptions, StoreError,
+    writer::{Turn, Writer},
+};
 
 /// How long SQLite waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,8 +22,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Engine {
     Sqlite {
         file: PathBuf,
-        /// One connection: SQLite has one writer, and waiting in our queue is fair where its busy handler is not.
-        write: SqlitePool,
+        /// SQLite has one writer, and waiting in our queue is fair where its busy handler is not.
+        write: Writer,
         read: SqlitePool,
     },
     Postgres(PgPool),
@@ -29,7 +32,7 @@ pub(crate) enum Engine {
 /// A connection that is held.
 pub(crate) enum Held {
     Sqlite(PoolConnection<Sqlite>),
-    SqliteTx(Transaction<'static, Sqlite>),
+    SqliteTx(Turn),
     Postgres(PoolConnection<Postgres>),
     PostgresTx(Transaction<'static, Postgres>),
 }
@@ -44,7 +47,7 @@ impl Held {
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(held) => Conn::Sqlite(held),
-            Self::SqliteTx(held) => Conn::Sqlite(held),
+            Self::SqliteTx(turn) => Conn::Sqlite(turn.conn()),
             Self::Postgres(held) => Conn::Postgres(held),
             Self::PostgresTx(held) => Conn::Postgres(held),
         }
@@ -99,15 +102,10 @@ impl Engine {
             // What was acknowledged survives a power cut. NORMAL would spare an fsync for each commit and lose the
             // last ones then.
             .synchronous(SqliteSynchronous::Full);
-        // Connections are kept: the last one to close would fold the log back into the file each time.
-        let pool = || PoolOptions::new().acquire_timeout(wait).idle_timeout(None).max_lifetime(None);
         Ok(Self::Sqlite {
             file,
-            write: pool()
-                .max_connections(1)
-                .after_release(|connection, _| Box::pin(is_whole(connection)))
-                .connect_lazy_with(connect.clone().create_if_missing(true)),
-            read: pool().max_connections(readers).connect_lazy_with(connect.pragma("query_only", "on")),
+            write: Writer::new(connect.clone().create_if_missing(true), wait),
+            read: lasting(wait).max_connections(readers).connect_lazy_with(connect.pragma("query_only", "on")),
         })
     }
 
@@ -120,9 +118,7 @@ impl Engine {
 
     pub(crate) async fn write(&self) -> Result<Held, StoreError> {
         Ok(match self {
-            // IMMEDIATE takes the write lock at once: a transaction that begins by reading can then not fail in the
-            // middle because another process wrote meanwhile.
-            Self::Sqlite { write, .. } => Held::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => Held::SqliteTx(write.begin().await?),
             Self::Postgres(pool) => Held::PostgresTx(pool.begin().await?),
         })
     }
@@ -138,9 +134,14 @@ impl Engine {
     }
 }
 
+/// A pool that keeps its connections: the last one to close would fold the log back into the file each time.
+pub(crate) fn lasting<DB: Database>(wait: Duration) -> PoolOptions<DB> {
+    PoolOptions::new().acquire_timeout(wait).idle_timeout(None).max_lifetime(None)
+}
+
 /// Whether a writer that was given back can be used again. On a full disk SQLite ends the transaction by itself; the
 /// driver's own roll-back then fails, and it goes on believing that a transaction is open and refuses to begin another.
-async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(crate) async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
         connection.ping().await?; // Answered after the roll-back, which waits in the same queue.
     }
@@ -150,7 +151,7 @@ async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error
 impl Held {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::SqliteTx(tx) => tx.commit().await?,
+            Self::SqliteTx(turn) => turn.commit().await?,
             Self::PostgresTx(tx) => tx.commit().await?,
             Self::Sqlite(_) | Self::Postgres(_) => {}
         }

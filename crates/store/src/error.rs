@@ -98,6 +98,20 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// The same error once more, for others whom it struck. What the database says in detail went to the first.
+    pub(crate) fn echo(&self) -> Self {
+        let detail = || sqlx::Error::Protocol(self.to_string());
+        match self {
+            Self::Full(_) => Self::Full(detail()),
+            Self::Disk(_) => Self::Disk(detail()),
+            Self::Damaged(_) => Self::Damaged(detail()),
+            Self::Unavailable(_) => Self::Unavailable(None),
+            _ => Self::Statement(detail()),
+        }
+    }
+}
+
 fn is_sqlite(error: &dyn sqlx::error::DatabaseError, codes: &[i32]) -> bool {
     let code =
         error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()?.parse::<i32>().ok());
@@ -133,6 +147,7 @@ mod tests {
         let url = Secret::new(format!("sqlite://{}", directory.path().join("jan.db").display()));
         let store = Store::open(&DatabaseOptions { url: Some(url), ..Default::default() }).await.unwrap();
         let Engine::Sqlite { write, .. } = &store.0.engine else { unreachable!("the address says sqlite") };
+        let write = write.pool();
         sqlx::query("PRAGMA max_page_count = 60").execute(write).await.unwrap();
 
         let insert = async |row: i64| -> crate::Result<()> {

@@ -13,20 +13,38 @@
 
 mod api_keys;
 mod audit;
+mod branches;
+mod clean_up;
 mod code_flow;
+mod conversation_list;
+mod conversations;
+mod email_proofs;
 mod engine;
 mod error;
+mod external;
+mod history;
+mod idempotency_keys;
+mod idle_guests;
+mod item_changes;
+mod item_lookup;
+mod items;
+mod memories;
 mod migrate;
 mod options;
+mod projects;
+mod prompt_templates;
 mod refresh_tokens;
 mod revocations;
 mod samples;
+mod search;
 mod sessions;
 mod setup_links;
+mod shares;
 mod signing_keys;
 mod text;
 mod user_settings;
 mod users;
+mod writer;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -41,13 +59,25 @@ use domain::Clock;
 use engine::{Conn, Engine, Held, on};
 
 pub use api_keys::KeyFilter;
+pub use branches::{Fork, Shows};
+pub use clean_up::CleanUp;
 pub use code_flow::{AuthorizationCode, LoginRequest};
+pub use email_proofs::EmailProof;
 pub use error::StoreError;
+pub use external::{ExternalGrant, ExternalLogin, ExternalUser};
+pub use history::History;
+pub use idempotency_keys::{Holder, IdempotentRequest, KnownRequest};
+pub use idle_guests::Guests;
+pub use items::{Appended, ItemPage, ItemUpdate};
+pub use memories::{MemoryFilter, MemoryPlace};
 pub use options::DatabaseOptions;
+pub use projects::{CountedProject, NameTaken};
+pub use prompt_templates::ActivePromptTemplate;
 pub use refresh_tokens::{NewRefreshToken, RefreshToken, RefreshTokenState, Successors};
 pub use revocations::{Revocation, Revocations};
 pub use sessions::TokenUser;
-pub use signing_keys::SigningKey;
+pub use shares::{OpenShare, ShareFilter};
+pub use signing_keys::{SigningKey, SigningKeyState};
 pub use user_settings::ChangedSettings;
 pub use users::{Account, Taken, UserFilter};
 

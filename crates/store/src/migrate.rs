@@ -38,6 +38,11 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations![
     1 "0001_identity", 2 "0002_samples", 3 "0003_refresh_families", 4 "0004_user_settings", 5 "0005_accounts",
     6 "0006_code_flow", 7 "0007_setup_links", 8 "0008_audit_logs",
+    9 "0009_conversations",
+    10 "0010_projects",
+    11 "0011_prompts",
+    12 "0012_external_sign_in",
+    13 "0013_identity_upkeep",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.

@@ -77,8 +77,8 @@ pub enum RefreshTokenState {
     Unused,
     /// It was used, for the first time at this moment.
     Spent(Timestamp),
-    /// Another one took its place before it was used.
-    Superseded,
+    /// Another one took its place at this moment, before it was used.
+    Superseded(Timestamp),
 }
 
 /// What became of the successors of a spent token.
@@ -119,7 +119,7 @@ impl Row {
             user,
             expires_at: Timestamp::from_micros(self.token_expires_at),
             state: match (self.superseded_at, self.used_at) {
-                (Some(_), _) => RefreshTokenState::Superseded,
+                (Some(at), _) => RefreshTokenState::Superseded(Timestamp::from_micros(at)),
                 (None, Some(at)) => RefreshTokenState::Spent(Timestamp::from_micros(at)),
                 (None, None) => RefreshTokenState::Unused,
             },

@@ -15,7 +15,8 @@ const LIVE_USER: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, 
         CAST(CASE WHEN t.parent IS NOT NULL AND t.access_used_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS first_use
     FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN refresh_tokens t ON t.access_token_id = $3
     WHERE s.user_id = $1 AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > $4 AND u.disabled_at IS NULL
-        AND t.access_revoked_at IS NULL";
+        AND t.access_revoked_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM signing_keys k WHERE k.kid = $5 AND k.revoked_at IS NOT NULL)";
 const EXTEND: &str = "UPDATE sessions SET expires_at = $3 WHERE user_id = $1 AND id = $2 AND expires_at < $3";
 const REVOKE: &str = "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL";
 const DELETE_EXPIRED: &str = "DELETE FROM sessions
@@ -44,13 +45,14 @@ impl TokenUserRow {
 }
 
 impl Reader {
-    /// The user of an access token, if the token was not taken back, its session lives at `now` and the user is not
-    /// disabled.
+    /// The user of an access token, if neither the token nor the key that signed it was taken back, its session lives at
+    /// `now` and the user is not disabled.
     pub async fn access_token_user(
         &mut self,
         owner: &UserId,
         session: &SessionId,
         token: &TokenId,
+        kid: &str,
         now: Timestamp,
     ) -> Result<Option<TokenUser>> {
         let row: Option<TokenUserRow> = on!(self, c => sqlx::query_as(LIVE_USER)
@@ -58,6 +60,7 @@ impl Reader {
             .bind(session.as_str())
             .bind(token.as_str())
             .bind(now.micros())
+            .bind(kid)
             .fetch_optional(c).await)?;
         row.map(TokenUserRow::into_token_user).transpose()
     }

@@ -29,13 +29,16 @@ const LIST_UP: &str =
     FROM users WHERE ($1 IS NULL OR id > $1)
         AND ($2 IS NULL OR COALESCE(username_folded, username) LIKE $2 ESCAPE '!' OR email_folded LIKE $2 ESCAPE '!')
         AND ($3 IS NULL OR CAST(roles AS TEXT) LIKE $3) AND ($4 IS NULL OR (disabled_at IS NOT NULL) = $4)
-    ORDER BY id LIMIT $5";
+    ORDER BY id LIMIT $5 OFFSET $6";
 const LIST_DOWN: &str =
     "SELECT id, issuer, subject, username, email, name, roles, created_at, email_verified_at, disabled_at
     FROM users WHERE ($1 IS NULL OR id < $1)
         AND ($2 IS NULL OR COALESCE(username_folded, username) LIKE $2 ESCAPE '!' OR email_folded LIKE $2 ESCAPE '!')
         AND ($3 IS NULL OR CAST(roles AS TEXT) LIKE $3) AND ($4 IS NULL OR (disabled_at IS NOT NULL) = $4)
-    ORDER BY id DESC LIMIT $5";
+    ORDER BY id DESC LIMIT $5 OFFSET $6";
+const COUNT: &str = "SELECT COUNT(*) FROM users
+    WHERE ($1 IS NULL OR COALESCE(username_folded, username) LIKE $1 ESCAPE '!' OR email_folded LIKE $1 ESCAPE '!')
+        AND ($2 IS NULL OR CAST(roles AS TEXT) LIKE $2) AND ($3 IS NULL OR (disabled_at IS NOT NULL) = $3)";
 const RENAME: &str = "UPDATE users SET username = $2, username_folded = $3, email = $4, email_folded = $5,
         email_verified_at = CASE WHEN email = $4 THEN email_verified_at ELSE NULL END, name = $6
     WHERE id = $1";
@@ -43,6 +46,7 @@ const ADMINS: &str =
     r#"SELECT id FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL ORDER BY id"#;
 const LOCK_ADMINS: &str = r#"SELECT id FROM users WHERE CAST(roles AS TEXT) LIKE '%"admin"%' AND disabled_at IS NULL
     ORDER BY id FOR UPDATE"#;
+const VERIFY_EMAIL: &str = "UPDATE users SET email_verified_at = $3 WHERE id = $1 AND email = $2";
 const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
@@ -107,6 +111,8 @@ pub struct UserFilter {
     pub role: Option<Role>,
     /// Only who is disabled, or is not.
     pub disabled: Option<bool>,
+    /// How many of them to leave out first.
+    pub skip: u32,
 }
 
 /// What another account has already.
@@ -138,15 +144,23 @@ impl Reader {
             Order::Asc => LIST_UP,
             Order::Desc => LIST_DOWN,
         };
+        let text = filter.text.as_deref().map(pattern);
+        let role = filter.role.map(|role| format!("%\"{}\"%", role.as_str()));
         let rows: Vec<UserRow> = on!(self, c => sqlx::query_as(list)
             .bind(&page.after)
-            .bind(filter.text.as_deref().map(pattern))
-            .bind(filter.role.map(|role| format!("%\"{}\"%", role.as_str())))
+            .bind(&text)
+            .bind(&role)
             .bind(filter.disabled)
             .bind(i64::from(page.limit) + 1)
+            .bind(i64::from(filter.skip))
             .fetch_all(c).await)?;
+        let total: i64 = on!(self, c => sqlx::query_scalar(COUNT)
+            .bind(&text)
+            .bind(&role)
+            .bind(filter.disabled)
+            .fetch_one(c).await)?;
         let users = rows.into_iter().map(UserRow::into_user).collect::<Result<Vec<_>>>()?;
-        Ok(Page::from_lookahead(users, page.limit))
+        Ok(Page { total: u64::try_from(total).ok(), ..Page::from_lookahead(users, page.limit) })
     }
 }
 
@@ -207,6 +221,16 @@ impl Tx {
             }
             Err(error) => taken(error).map(Err),
         }
+    }
+
+    /// Marks a user's address as proven, or as not; `false` when the user has another address.
+    pub async fn set_email_verified(&mut self, id: &UserId, email: &str, since: Option<Timestamp>) -> Result<bool> {
+        let changed = on!(self, c => sqlx::query(VERIFY_EMAIL)
+            .bind(id.as_str())
+            .bind(email)
+            .bind(since.map(Timestamp::micros))
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(changed > 0)
     }
 
     /// Who administers the server and can act. Other transactions that ask wait for this one, so that there are never two
@@ -273,7 +297,7 @@ fn pattern(text: &str) -> String {
 }
 
 /// A name as it is compared: by us, since the databases' own `LOWER` differ.
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 

@@ -32,6 +32,7 @@ const START: Duration = Duration::from_mins(1);
 const SUPERVISE: &str = r#"
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
     -c full_page_writes=off -c shared_buffers=64MB -c max_connections=300 -c autovacuum=off \
+    -c wal_level=minimal -c max_wal_senders=0 -c checkpoint_timeout=1h \
     -c log_min_messages=warning </dev/null &
 read -r _
 kill -QUIT $!

@@ -186,4 +186,19 @@ on_both_databases! {
         tokio::join!(add(0), add(1), add(2), add(3), add(4), add(5), add(6), add(7), add(8), add(9));
         assert_eq!(store.read().await.unwrap().count_api_keys(&user.id, KeyFilter::All).await.unwrap(), LIMIT);
     }
+
+    async fn all_of_an_owners_good_keys_are_taken_back(database: Database) {
+        let store = open(&database).await;
+        let (ada, eve) = (insert_user(&store).await, insert_user(&store).await);
+        let mut lapsed = a_key(&ada, 0);
+        lapsed.expires_at = NOW;
+        for key in [&lapsed, &a_key(&ada, 1), &a_key(&ada, 2), &a_key(&eve, 3)] {
+            insert_key(&store, key).await;
+        }
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.revoke_api_keys(&ada.id, NOW).await.unwrap(), 2);
+        assert_eq!(tx.revoke_api_keys(&ada.id, NOW).await.unwrap(), 0);
+        assert_eq!(tx.count_api_keys(&ada.id, KeyFilter::Active(NOW)).await.unwrap(), 0);
+        assert_eq!(tx.count_api_keys(&eve.id, KeyFilter::Active(NOW)).await.unwrap(), 1);
+    }
 }

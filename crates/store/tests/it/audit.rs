@@ -35,6 +35,21 @@ fn page(limit: u32, after: Option<&Entry>, order: Order) -> PageRequest {
 }
 
 on_both_databases! {
+    async fn old_lines_go_a_few_at_a_time_and_others_stay(database: Database) {
+        let store = open(&database).await;
+        let mut tx = store.write().await.unwrap();
+        for n in 0..5 {
+            tx.insert_audit(&an_entry(n, Act::KeyCreated, Actor::CommandLine, None)).await.unwrap();
+        }
+        let until = NOW + Duration::from_secs(2);
+        assert_eq!(tx.delete_audit(until, 2).await.unwrap(), 2);
+        assert_eq!(tx.delete_audit(until, 2).await.unwrap(), 1);
+        assert_eq!(tx.delete_audit(until, 2).await.unwrap(), 0);
+        let left = tx.audit_log(&Filter::default(), &page(10, None, Order::Asc)).await.unwrap().unwrap();
+        assert_eq!(left.items.iter().map(|entry| entry.created_at).collect::<Vec<_>>(),
+            [NOW + Duration::from_secs(3), NOW + Duration::from_secs(4)]);
+    }
+
     async fn lines_come_back_as_they_went_in(database: Database) {
         let store = open(&database).await;
         let bare = Entry {
@@ -75,7 +90,8 @@ on_both_databases! {
             (Filter { actor: Some(Actor::CommandLine), ..Filter::default() }, &entries[2..3]),
             (Filter { actor: Some(Actor::Unknown), ..Filter::default() }, &entries[..1]),
             (Filter { target: Some("user_1".to_owned()), ..Filter::default() }, &entries[2..3]),
-            (Filter { act: Some(Act::KeyRevoked), actor: Some(ada), target: Some("key_1".to_owned()) }, &entries[3..]),
+            (Filter { act: Some(Act::KeyRevoked), actor: Some(ada), target: Some("key_1".to_owned()), skip: 0 }, &entries[3..]),
+            (Filter { skip: 3, ..Filter::default() }, &entries[3..]),
             (Filter { target: Some("key_2".to_owned()), ..Filter::default() }, &[]),
         ] {
             let page = reader.audit_log(&filter, &page(10, None, Order::Asc)).await.unwrap().unwrap();

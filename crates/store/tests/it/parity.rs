@@ -65,6 +65,11 @@ const KINDS: [(&str, &str); 5] =
 /// The one table that is not made by a migration, and by the same text on both.
 const OURS: &str = "schema_migrations.";
 
+/// What only one of the two has: the words of conversations, with the tables that FTS5 makes for itself.
+fn is_of_search(line: &str) -> bool {
+    line.contains("conversation_search") || line.contains("conversation_item_search")
+}
+
 fn translate(column: &str) -> String {
     let (name, rest) = column.split_once(' ').unwrap();
     let (kind, null) = rest.strip_suffix(" not null").map_or((rest, ""), |kind| (kind, " not null"));
@@ -83,9 +88,10 @@ async fn both_catalogues_say_the_same() {
 
     let mut ours: Vec<String> = sqlx::query_scalar(SQLITE_COLUMNS).fetch_all(&mut lite).await.unwrap();
     let theirs: Vec<String> = sqlx::query_scalar(POSTGRES_COLUMNS).fetch_all(&mut post).await.unwrap();
-    let mut theirs: Vec<String> = theirs.iter().map(|column| translate(column)).collect();
+    let shared = theirs.iter().filter(|column| !is_of_search(column));
+    let mut theirs: Vec<String> = shared.map(|column| translate(column)).collect();
     for columns in [&mut ours, &mut theirs] {
-        columns.retain(|column| !column.starts_with(OURS));
+        columns.retain(|column| !column.starts_with(OURS) && !is_of_search(column));
         columns.sort();
     }
     assert!(ours.contains(&"users.email text".to_owned()), "{ours:#?}");
@@ -98,8 +104,10 @@ async fn both_catalogues_say_the_same() {
     ] {
         let mut ours: Vec<String> = sqlx::query_scalar(in_sqlite).fetch_all(&mut lite).await.unwrap();
         let mut theirs: Vec<String> = sqlx::query_scalar(in_postgres).fetch_all(&mut post).await.unwrap();
-        ours.sort();
-        theirs.sort();
+        for lines in [&mut ours, &mut theirs] {
+            lines.retain(|line| !is_of_search(line));
+            lines.sort();
+        }
         assert!(ours.contains(&sample.to_owned()), "{ours:#?}");
         assert_eq!(ours, theirs);
     }

@@ -113,7 +113,7 @@ on_both_databases! {
         succeed(&mut tx, &session, &SECOND).await;
         tx.supersede_refresh_tokens(&FIRST, NOW).await.unwrap();
         succeed(&mut tx, &session, &THIRD).await;
-        assert_eq!(state(&mut tx, &SECOND).await, RefreshTokenState::Superseded);
+        assert_eq!(state(&mut tx, &SECOND).await, RefreshTokenState::Superseded(NOW));
         assert_eq!(state(&mut tx, &THIRD).await, RefreshTokenState::Unused);
         assert!(!tx.spend_refresh_token(&SECOND, NOW).await.unwrap());
         assert!(tx.spend_refresh_token(&THIRD, NOW).await.unwrap());
@@ -126,17 +126,17 @@ on_both_databases! {
         let (user, session) = signed_in(&store).await;
         let mut tx = store.write().await.unwrap();
         let access = succeed(&mut tx, &session, &SECOND).await;
-        let found = tx.access_token_user(&user.id, &session.id, &access, NOW).await.unwrap().unwrap();
+        let found = tx.access_token_user(&user.id, &session.id, &access, "kid", NOW).await.unwrap().unwrap();
         assert_eq!((&found.user, found.first_use), (&user, true));
         tx.note_access_token(&access, NOW).await.unwrap();
         tx.note_access_token(&access, NOW + HOUR).await.unwrap();
-        let found = tx.access_token_user(&user.id, &session.id, &access, NOW).await.unwrap().unwrap();
+        let found = tx.access_token_user(&user.id, &session.id, &access, "kid", NOW).await.unwrap().unwrap();
         assert!(!found.first_use);
 
         tx.revoke_successors_access(&FIRST, NOW).await.unwrap();
         let other = succeed(&mut tx, &session, &THIRD).await;
-        assert_eq!(tx.access_token_user(&user.id, &session.id, &access, NOW).await.unwrap(), None);
-        assert!(tx.access_token_user(&user.id, &session.id, &other, NOW).await.unwrap().is_some());
+        assert_eq!(tx.access_token_user(&user.id, &session.id, &access, "kid", NOW).await.unwrap(), None);
+        assert!(tx.access_token_user(&user.id, &session.id, &other, "kid", NOW).await.unwrap().is_some());
     }
 
     async fn expired_tokens_go_a_few_at_a_time(database: Database) {

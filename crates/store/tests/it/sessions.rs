@@ -15,7 +15,7 @@ use crate::support::{HOUR, NOW, a_refresh_token, a_session, insert_user, open};
 /// The user of an access token of this session that no refresh token came with.
 async fn live(reader: &mut Reader, owner: &UserId, session: &SessionId, now: Timestamp) -> Option<User> {
     let token = TokenId::new(&Clock::System);
-    let found = reader.access_token_user(owner, session, &token, now).await.unwrap()?;
+    let found = reader.access_token_user(owner, session, &token, "kid", now).await.unwrap()?;
     assert!(!found.first_use, "there is nowhere to note it");
     Some(found.user)
 }
@@ -60,6 +60,19 @@ on_both_databases! {
         assert_eq!(live(&mut tx, &stranger.id, &session.id, NOW).await, None);
         assert!(!tx.revoke_session(&stranger.id, &session.id, NOW).await.unwrap());
         assert!(live(&mut tx, &user.id, &session.id, NOW).await.is_some());
+    }
+
+    async fn a_key_that_was_taken_back_proves_no_session(database: Database) {
+        let store = open(&database).await;
+        let user = insert_user(&store).await;
+        let session = a_session(&user);
+        let mut tx = store.write().await.unwrap();
+        tx.insert_session(&session).await.unwrap();
+        let key = ::store::SigningKey { kid: "kid".to_owned(), public_jwk: serde_json::json!({}) };
+        tx.publish_signing_key(&key, NOW).await.unwrap();
+        assert!(live(&mut tx, &user.id, &session.id, NOW).await.is_some());
+        tx.revoke_signing_key("kid", NOW).await.unwrap();
+        assert_eq!(live(&mut tx, &user.id, &session.id, NOW).await, None);
     }
 
     async fn a_disabled_user_has_no_session(database: Database) {

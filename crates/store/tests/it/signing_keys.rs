@@ -39,6 +39,26 @@ on_both_databases! {
         assert_eq!(database.number("SELECT COUNT(*) FROM signing_keys").await, 1);
     }
 
+    async fn a_key_that_was_taken_back_stays_so(database: Database) {
+        let store = open(&database).await;
+        let mut tx = store.write().await.unwrap();
+        assert!(tx.publish_signing_key(&key("one"), NOW).await.unwrap());
+        assert!(tx.publish_signing_key(&key("two"), NOW + HOUR).await.unwrap());
+        assert!(!tx.is_signing_key_revoked("one").await.unwrap());
+        assert!(tx.revoke_signing_key("one", NOW + HOUR).await.unwrap());
+        assert!(!tx.revoke_signing_key("one", NOW + HOUR).await.unwrap());
+        assert!(!tx.revoke_signing_key("three", NOW).await.unwrap());
+        assert!(!tx.publish_signing_key(&key("one"), NOW + HOUR * 2).await.unwrap(), "whoever says so");
+        assert!(tx.is_signing_key_revoked("one").await.unwrap());
+        assert_eq!(tx.signing_keys(NOW).await.unwrap(), [key("two")]);
+        assert_eq!(tx.delete_signing_keys(NOW + HOUR * 9).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let states = store.read().await.unwrap().signing_key_states().await.unwrap();
+        let [state] = states.try_into().unwrap();
+        assert_eq!((state.kid.as_str(), state.created_at), ("one", NOW));
+        assert_eq!((state.seen_at, state.revoked_at), (NOW + HOUR * 2, Some(NOW + HOUR)));
+    }
+
     async fn keys_nobody_signs_with_are_forgotten(database: Database) {
         let store = open(&database).await;
         let mut tx = store.write().await.unwrap();

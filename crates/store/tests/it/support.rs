@@ -2,11 +2,14 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use ::store::{DatabaseOptions, NewRefreshToken, Store};
+use ::store::{Appended, DatabaseOptions, ItemPage, NewRefreshToken, Store};
 use domain::{
     Clock, Role, Secret, Timestamp,
     api_key::ApiKey,
-    ids::{ApiKeyId, SessionId, TokenId, UserId},
+    conversation::Conversation,
+    ids::{ApiKeyId, ConversationId, ItemId, SessionId, TokenId, UserId},
+    item::{Head, Item, Making, NewItem},
+    page::Order,
     session::Session,
     user::User,
 };
@@ -91,4 +94,65 @@ pub(crate) async fn insert_key(store: &Store, key: &ApiKey) {
     let mut tx = store.write().await.unwrap();
     tx.insert_api_key(key, &digest(key)).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A conversation of `user`, `n` seconds younger than the first.
+pub(crate) fn a_conversation(user: &User, n: u64) -> Conversation {
+    let clock = Clock::fixed(NOW + Duration::from_secs(n));
+    Conversation::new(ConversationId::new(&clock), user.id.clone(), clock.now())
+}
+
+pub(crate) async fn insert_conversation(store: &Store, conversation: &Conversation) {
+    let mut tx = store.write().await.unwrap();
+    tx.insert_conversation(conversation).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// A message with this text.
+pub(crate) fn a_message(text: &str) -> NewItem {
+    NewItem {
+        id: ItemId::new(&Clock::System),
+        head: Head {
+            kind: "message".to_owned(),
+            role: Some("user".to_owned()),
+            status: Some("completed".to_owned()),
+            call_id: None,
+        },
+        body: format!(r#"{{"content":[{{"type":"input_text","text":"{text}"}}]}}"#),
+        text: Some(text.to_owned()),
+        making: Making::default(),
+        created_at: NOW,
+        ended_at: Some(NOW),
+    }
+}
+
+/// Adds messages with these texts to the end of a branch; they must be taken.
+pub(crate) async fn append(
+    store: &Store,
+    conversation: &Conversation,
+    branch: Option<&str>,
+    texts: &[&str],
+) -> Vec<Item> {
+    let mut tx = store.write().await.unwrap();
+    let items = texts.iter().map(|text| a_message(text)).collect();
+    let (owner, id) = (&conversation.user_id, &conversation.id);
+    let appended = tx.append_items(owner, id, branch, items, true, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let Appended::Items(items) = appended else { panic!("{appended:?}") };
+    items
+}
+
+/// The texts that a branch shows, oldest first.
+pub(crate) async fn texts(store: &Store, conversation: &Conversation, branch: Option<&str>) -> Vec<String> {
+    let mut reader = store.read().await.unwrap();
+    let (_, history) = reader.history(&conversation.user_id, &conversation.id, branch).await.unwrap().unwrap();
+    let page = ItemPage { limit: 1_000, after: None, order: Order::Asc };
+    let items = reader.items(&history.unwrap(), page).await.unwrap().items;
+    items.iter().map(text_of).collect()
+}
+
+/// The text of a message made here.
+pub(crate) fn text_of(item: &Item) -> String {
+    let begin = item.body.rfind(r#""text":""#).unwrap() + r#""text":""#.len();
+    item.body[begin..item.body.len() - r#""}]}"#.len()].to_owned()
 }

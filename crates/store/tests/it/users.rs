@@ -174,7 +174,11 @@ on_both_databases! {
             let found = tx.users(&filter, &page).await.unwrap();
             let mut expected: Vec<_> = expected.iter().map(|user| user.id.clone()).collect();
             expected.sort();
+            assert_eq!(found.total, Some(expected.len() as u64), "{filter:?}");
             assert_eq!(found.items.into_iter().map(|user| user.id).collect::<Vec<_>>(), expected, "{filter:?}");
+            let rest = tx.users(&UserFilter { skip: 1, ..filter }, &page).await.unwrap();
+            assert_eq!(rest.total, Some(expected.len() as u64));
+            assert_eq!(rest.items.len(), expected.len().saturating_sub(1));
         }
     }
 

@@ -1,0 +1,228 @@
+//! Finding conversations by the words of their titles and messages: the one place that knows two full-text indexes.
+//!
+//! Both databases are given words that are taken apart here, so that both find the same: SQLite's FTS5 and PostgreSQL's
+//! `tsvector` would each have their own idea of a word, and none for scripts without spaces. Such scripts are kept as
+//! pairs of characters. Every entry also holds its owner as a word, which lets the index leave other people's out; who
+//! may see what is decided by the tables.
+
+use std::collections::BTreeSet;
+
+use domain::ids::UserId;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use crate::{Result, Tx, engine::Conn};
+
+/// Different words of one text that are kept.
+const MOST_TERMS: usize = 5_000;
+/// Characters of a text whose words are kept.
+const MOST_CHARACTERS: usize = 200_000;
+/// Words of a question that are looked for.
+const MOST_WORDS: usize = 16;
+/// Bytes of a word that are kept.
+const LONGEST_TERM: usize = 64;
+
+// An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
+const TITLE_SQLITE: &str = "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)";
+const TITLE_POSTGRES: &str = "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
+    ON CONFLICT (conversation) DO UPDATE SET terms = excluded.terms";
+const ITEM_SQLITE: &str = "INSERT OR REPLACE INTO conversation_item_search (rowid, terms) VALUES ($1, $2)";
+const ITEM_POSTGRES: &str = "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
+    ON CONFLICT (item) DO UPDATE SET terms = excluded.terms";
+
+impl Tx {
+    /// Makes a conversation findable by its title.
+    pub(crate) async fn index_title(&mut self, owner: &UserId, key: i64, title: &str) -> Result<()> {
+        self.index(TITLE_SQLITE, TITLE_POSTGRES, key, terms(owner, title)).await
+    }
+
+    /// Makes a conversation findable by the text of one of its items.
+    pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
+        self.index(ITEM_SQLITE, ITEM_POSTGRES, key, terms(owner, text)).await
+    }
+
+    async fn index(
+        &mut self,
+        sqlite: &'static str,
+        postgres: &'static str,
+        key: i64,
+        terms: BTreeSet<String>,
+    ) -> Result<()> {
+        match self.conn() {
+            Conn::Sqlite(c) => {
+                let terms = terms.into_iter().collect::<Vec<_>>().join(" ");
+                sqlx::query(sqlite).bind(key).bind(terms).execute(c).await?;
+            }
+            Conn::Postgres(c) => {
+                let terms: Vec<String> = terms.into_iter().collect();
+                sqlx::query(postgres).bind(key).bind(terms).execute(c).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A question to the index, in the words of both databases: `"§owner" AND "word" *` or `'§owner' & 'word':*`.
+pub(crate) struct Query {
+    sqlite: String,
+    postgres: String,
+}
+
+impl Query {
+    /// A question for texts of `owner` with all these words, or words that begin so. `None` when there is no word.
+    pub(crate) fn new(owner: &UserId, text: &str) -> Option<Self> {
+        let words: Vec<Word> = words(text).take(MOST_WORDS).collect();
+        if words.is_empty() {
+            return None;
+        }
+        let owner = owner_term(owner);
+        let mut query = Self { sqlite: format!("\"{owner}\""), postgres: format!("'{owner}'") };
+        for word in words {
+            for (term, is_beginning) in word.asked() {
+                // Terms are letters and digits, so there is nothing in them to escape.
+                let (sqlite, postgres) = if is_beginning { (" *", ":*") } else { ("", "") };
+                query.sqlite.extend([" AND \"", &term, "\"", sqlite]);
+                query.postgres.extend([" & '", &term, "'", postgres]);
+            }
+        }
+        Some(query)
+    }
+
+    /// The question in the words of the database whose list it is put to.
+    pub(crate) fn text(&self, is_postgres: bool) -> &str {
+        if is_postgres { &self.postgres } else { &self.sqlite }
+    }
+}
+
+/// What an entry holds: the owner, and the different words of the text.
+fn terms(owner: &UserId, text: &str) -> BTreeSet<String> {
+    let mut terms = BTreeSet::from([owner_term(owner)]);
+    for word in words(text) {
+        terms.extend(word.kept());
+        if terms.len() > MOST_TERMS {
+            break;
+        }
+    }
+    terms
+}
+
+/// The owner as a word. No word of a text has this sign in it.
+fn owner_term(owner: &UserId) -> String {
+    format!("\u{a7}{}", owner.as_str().trim_start_matches(UserId::PREFIX))
+}
+
+/// A word of a text, or a run of characters of a script that does not part its words.
+enum Word {
+    Spaced(String),
+    Run(Vec<char>),
+}
+
+impl Word {
+    /// What is kept of it: the word itself; of a run each character with the one that follows, and the last alone.
+    fn kept(self) -> Vec<String> {
+        match self {
+            Self::Spaced(word) => vec![word],
+            Self::Run(run) => {
+                let last = run.last().map(char::to_string);
+                pairs(&run).chain(last).collect()
+            }
+        }
+    }
+
+    /// What is asked for, and whether that is how a word may begin.
+    fn asked(self) -> Vec<(String, bool)> {
+        match self {
+            Self::Spaced(word) => vec![(word, true)],
+            Self::Run(run) if run.len() == 1 => run.iter().map(|one| (one.to_string(), true)).collect(),
+            Self::Run(run) => pairs(&run).map(|pair| (pair, false)).collect(),
+        }
+    }
+}
+
+fn pairs(run: &[char]) -> impl Iterator<Item = String> {
+    run.windows(2).map(|pair| pair.iter().collect())
+}
+
+/// The words of a text, in small letters and without accents.
+fn words(text: &str) -> impl Iterator<Item = Word> {
+    let letters = text.nfkd().flat_map(char::to_lowercase).filter(|letter| !is_accent(*letter));
+    let mut letters = letters.take(MOST_CHARACTERS).peekable();
+    std::iter::from_fn(move || {
+        while letters.next_if(|letter| !is_part_of_word(*letter)).is_some() {}
+        let first = *letters.peek()?;
+        if is_unspaced(first) {
+            let mut run = Vec::new();
+            while let Some(letter) = letters.next_if(|letter| is_unspaced(*letter)) {
+                run.push(letter);
+            }
+            return Some(Word::Run(run));
+        }
+        let mut word = String::new();
+        while let Some(letter) = letters.next_if(|letter| is_part_of_word(*letter) && !is_unspaced(*letter)) {
+            if word.len() + letter.len_utf8() <= LONGEST_TERM {
+                word.push(letter);
+            }
+        }
+        Some(Word::Spaced(word))
+    })
+}
+
+fn is_part_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || is_combining_mark(letter)
+}
+
+/// Accents of European scripts; the marks of others are letters to their readers.
+fn is_accent(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}')
+}
+
+/// Whether the script has no spaces between words: Thai to Burmese, Khmer, Kana, Han.
+fn is_unspaced(letter: char) -> bool {
+    matches!(letter, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+        && is_part_of_word(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Clock;
+
+    use super::*;
+
+    fn kept(text: &str) -> Vec<String> {
+        words(text).flat_map(Word::kept).collect()
+    }
+
+    #[test]
+    fn words_are_folded() {
+        assert_eq!(kept("  Caf\u{e9} DE_FLORE, caf\u{65}\u{301} 2x4!"), ["cafe", "de", "flore", "cafe", "2x4"]);
+        assert_eq!(kept("\u{421}\u{427}\u{401}\u{422} \u{fb01}n"), ["\u{441}\u{447}\u{435}\u{442}", "fin"]);
+        assert_eq!(kept("\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"), ["\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"]);
+        assert_eq!(kept(" !? "), [] as [&str; 0]);
+        assert_eq!(kept(&"x".repeat(10_000)), ["x".repeat(LONGEST_TERM)]);
+    }
+
+    #[test]
+    fn runs_are_kept_in_pairs() {
+        assert_eq!(kept("\u{6771}\u{4eac}\u{90fd}a"), ["\u{6771}\u{4eac}", "\u{4eac}\u{90fd}", "\u{90fd}", "a"]);
+    }
+
+    #[test]
+    fn questions_have_the_owner_and_each_word() {
+        let owner = UserId::new(&Clock::System);
+        let query = Query::new(&owner, "Tax \u{6771}\u{4eac}").unwrap();
+        let id = owner.as_str().trim_start_matches("user_");
+        assert_eq!(query.text(false), format!("\"\u{a7}{id}\" AND \"tax\" * AND \"\u{6771}\u{4eac}\""));
+        assert_eq!(query.text(true), format!("'\u{a7}{id}' & 'tax':* & '\u{6771}\u{4eac}'"));
+        assert!(Query::new(&owner, "' OR 1 \" *").is_some_and(|query| query.text(true).ends_with("& 'or':* & '1':*")));
+        assert!(Query::new(&owner, "\u{a7} !").is_none());
+    }
+
+    #[test]
+    fn an_entry_is_bounded() {
+        let many = (0..20_000).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ");
+        let owner = UserId::new(&Clock::System);
+        assert!(terms(&owner, &many).len() <= MOST_TERMS + 1);
+        let long = "\u{6771}\u{4eac}\u{90fd}\u{5e02}".repeat(50_000);
+        assert!(terms(&owner, &long).len() <= MOST_TERMS + 1);
+    }
+}
