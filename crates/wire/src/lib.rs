@@ -5,5 +5,7 @@
 pub mod json;
 pub mod list;
 pub mod openai;
+pub mod patch;
 pub mod settings;
+pub mod share;
 pub mod sse;

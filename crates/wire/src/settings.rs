@@ -4,7 +4,7 @@
 
 use domain::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// Longest of the short texts, and of the long ones, in characters.
@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 64;
 const MOST_BYTES: usize = 16 * 1024;
 
 /// The settings, without what says whose they are.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// What the memory may keep and use.
     pub memory_config: MemoryConfig,
@@ -37,24 +37,24 @@ pub struct Settings {
 pub struct MemoryConfig {
     /// Whether there is a memory.
     pub enabled: bool,
-    /// Whether it learns from conversations.
+    /// Whether a message that begins with “remember that” is kept.
     pub observe_enabled: bool,
-    /// Whether facts about the user are told to the model.
+    /// Whether memories of the kind `core` are told to the model.
     pub inject_user_core: bool,
-    /// Whether facts about the project are told to the model.
+    /// Whether memories of the kind `fact` are told, where they have to do with the question.
     pub inject_semantic: bool,
-    /// Whether what happened recently is told to the model.
+    /// Whether memories of the kind `episode` are told, where they have to do with the question.
     pub inject_episodic: bool,
-    /// Most facts about the user, 0 to 20.
+    /// Most memories of no project that are told at once, 0 to 20.
     #[schema(minimum = 0, maximum = 20)]
     pub max_user_items: i64,
-    /// Most facts about the project, 0 to 50.
+    /// Most memories of the project that are told at once, 0 to 50.
     #[schema(minimum = 0, maximum = 50)]
     pub max_project_items: i64,
-    /// Most recent happenings, 0 to 20.
+    /// Most episodes that are told at once, 0 to 20.
     #[schema(minimum = 0, maximum = 20)]
     pub max_episodic_items: i64,
-    /// How alike a memory must be to be told, 0 to 1.
+    /// How much a memory must have to do with the question, 0 to 1; 0.75 is where texts begin to.
     #[schema(minimum = 0, maximum = 1)]
     pub min_similarity: f64,
 }
@@ -115,17 +115,28 @@ pub struct AdvancedSettings {
     pub code_enabled: bool,
 }
 
-impl Settings {
-    /// The settings of a user who changed nothing.
-    pub fn defaults() -> Self {
-        let preferences = json!({
-            "selected_model": null, "enable_deep_research": false, "enable_thinking": true, "enable_search": true,
-            "enable_browser": false,
-        });
-        let Value::Object(preferences) = preferences else { return Self::default() };
-        Self { enable_tools: true, preferences, ..Self::default() }
+/// The settings of a user who changed nothing.
+impl Default for Settings {
+    fn default() -> Self {
+        let known = [
+            ("selected_model", Value::Null),
+            ("enable_deep_research", Value::Bool(false)),
+            ("enable_thinking", Value::Bool(true)),
+            ("enable_search", Value::Bool(true)),
+            ("enable_browser", Value::Bool(false)),
+        ];
+        Self {
+            memory_config: MemoryConfig::default(),
+            profile_settings: ProfileSettings::default(),
+            advanced_settings: AdvancedSettings::default(),
+            enable_trace: false,
+            enable_tools: true,
+            preferences: known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
     }
+}
 
+impl Settings {
     /// The settings of a user who changed this.
     ///
     /// # Errors
@@ -210,7 +221,7 @@ fn merge_value(target: &mut Map<String, Value>, name: &str, change: &Value) {
 
 fn defaults() -> Map<String, Value> {
     // Names and plain values cannot fail to serialize.
-    match serde_json::to_value(Settings::defaults()) {
+    match serde_json::to_value(Settings::default()) {
         Ok(Value::Object(defaults)) => defaults,
         _ => Map::new(),
     }
@@ -277,6 +288,8 @@ fn check_preferences(preferences: &Map<String, Value>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
@@ -297,9 +310,9 @@ mod tests {
 
     #[test]
     fn nothing_changed_is_the_defaults() {
-        assert_eq!(after(&[]).unwrap(), Settings::defaults());
-        assert_eq!(after(&[json!({}), json!({"profile_settings": {}})]).unwrap(), Settings::defaults());
-        assert!(Settings::defaults().enable_tools);
+        assert_eq!(after(&[]).unwrap(), Settings::default());
+        assert_eq!(after(&[json!({}), json!({"profile_settings": {}})]).unwrap(), Settings::default());
+        assert!(Settings::default().enable_tools);
     }
 
     #[test]
@@ -322,7 +335,7 @@ mod tests {
         assert!(settings.memory_config.enabled);
         assert_eq!(settings.memory_config.max_user_items, 9);
         let settings = after(&[change, json!({"memory_config": null, "enable_tools": null})]).unwrap();
-        assert_eq!(settings, Settings::defaults());
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]

@@ -1,3 +1,4 @@
 //! `OpenAI`'s API, as its official SDKs speak it.
 
 pub mod chat;
+pub mod items;

@@ -5,6 +5,7 @@
 pub mod answer;
 mod check;
 pub mod request;
+mod text;
 
 pub use answer::{Chunk, Completion, Usage};
 pub use request::ChatRequest;

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        self, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+pub use super::text::Text;
+use crate::json::WRITTEN;
 
 /// A chat completion request.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -95,12 +101,81 @@ pub struct ChatRequest {
     /// Plain text, any JSON object, or JSON of a schema.
     #[serde(default)]
     pub response_format: Option<ResponseFormat>,
+    /// Whether to research at length: how is put before the messages. Needs a model that reasons.
+    #[serde(default)]
+    pub deep_research: Option<bool>,
+    /// Whether to think before answering; true when not given.
+    #[serde(default)]
+    pub enable_thinking: Option<bool>,
+    /// The conversation that this chat goes on with: its history is put before the messages, and the new ones and the
+    /// answer are added to it. An id, or an object; one without an id makes a conversation.
+    #[serde(default)]
+    #[schema(value_type = Option<IdOrConversation>)]
+    pub conversation: Option<ConversationRef>,
+    /// Whether the conversation keeps the new messages and the answer; true when not given. Without a conversation it is
+    /// the upstream's to understand.
+    #[serde(default)]
+    pub store: Option<bool>,
+    /// Whether the conversation keeps the model's thoughts, too.
+    #[serde(default)]
+    pub store_reasoning: Option<bool>,
     /// A label of the caller's end user. It names nobody to this server.
     #[serde(default)]
     pub user: Option<String>,
     /// At most 16 labels.
     #[serde(default)]
     pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// A conversation, as chats name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConversationRef {
+    /// Its id; none to make one.
+    pub id: Option<String>,
+    /// The branch to go on with; the active one when none is named.
+    pub branch: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for ConversationRef {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct IdOrObject;
+        impl<'de> Visitor<'de> for IdOrObject {
+            type Value = ConversationRef;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or an object")
+            }
+            fn visit_str<E>(self, id: &str) -> Result<ConversationRef, E> {
+                Ok(ConversationRef { id: Some(id.to_owned()), branch: None })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<ConversationRef, A::Error> {
+                let fields = ConversationFields::deserialize(MapAccessDeserializer::new(object))?;
+                Ok(ConversationRef { id: fields.id, branch: fields.branch })
+            }
+        }
+        input.deserialize_any(IdOrObject)
+    }
+}
+
+/// How a [`ConversationRef`] is written as an object.
+#[derive(Deserialize, ToSchema)]
+struct ConversationFields {
+    /// The conversation's id; without one a conversation is made.
+    #[serde(default)]
+    id: Option<String>,
+    /// The branch to go on with; the active one when none is named.
+    #[serde(default)]
+    branch: Option<String>,
+}
+
+/// How a [`ConversationRef`] is written.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document")]
+enum IdOrConversation {
+    /// The conversation's id.
+    Id(String),
+    /// The same, with a branch, or to make one.
+    Object(ConversationFields),
 }
 
 /// What a streamed answer carries besides text.
@@ -136,7 +211,7 @@ pub struct Message {
     pub role: Role,
     /// What is said: a text or a list of parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Content>)]
+    #[schema(value_type = Option<TextOrParts>)]
     pub content: Option<Content>,
     /// The speaker's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,11 +225,11 @@ pub struct Message {
 }
 
 /// A message's content.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text.
-    Text(String),
+    Text(Text),
     /// Parts of several kinds.
     Parts(Vec<Part>),
 }
@@ -163,7 +238,7 @@ impl Content {
     /// The text of all its text parts, joined by line feeds.
     pub fn text(&self) -> String {
         match self {
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => text.read().into_owned(),
             Self::Parts(parts) => {
                 let texts: Vec<&str> = parts.iter().filter_map(|part| part.text.as_deref()).collect();
                 texts.join("\n")
@@ -296,6 +371,18 @@ pub enum ToolChoice {
     Function(String),
 }
 
+/// A message's content.
+#[derive(ToSchema)]
+#[schema(as = Content)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document")]
+enum TextOrParts {
+    /// Plain text.
+    Text(String),
+    /// Parts of several kinds.
+    Parts(Vec<Part>),
+}
+
 /// How [`Stop`] is written.
 #[derive(ToSchema)]
 #[serde(untagged)]
@@ -321,35 +408,55 @@ enum WordOrFunction {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stop(pub Vec<String>);
 
-/// Reads a text or a list, each told apart at once, so that an error keeps its place.
-macro_rules! text_or_list {
-    ($name:ident, $expecting:literal, text: $text:expr, list: $list:expr) => {
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-                struct TextOrList;
-                impl<'de> Visitor<'de> for TextOrList {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str($expecting)
-                    }
-                    fn visit_str<E>(self, text: &str) -> Result<$name, E> {
-                        Ok($text(text.to_owned()))
-                    }
-                    fn visit_string<E>(self, text: String) -> Result<$name, E> {
-                        Ok($text(text))
-                    }
-                    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<$name, A::Error> {
-                        Deserialize::deserialize(SeqAccessDeserializer::new(list)).map($list)
-                    }
-                }
-                input.deserialize_any(TextOrList)
+/// Reads a text or a list, each told apart at once, so that an error keeps its place. The text stays as it is written
+/// where the reader can say how that is.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct TextOrParts;
+        impl<'de> Visitor<'de> for TextOrParts {
+            type Value = Content;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a list of parts")
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, input: D) -> Result<Content, D::Error> {
+                input.deserialize_any(self)
+            }
+            fn visit_bytes<E: de::Error>(self, written: &[u8]) -> Result<Content, E> {
+                Text::written(written).map(Content::Text).ok_or_else(|| E::custom("no text"))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.into()))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Content, E> {
+                Ok(Content::Text(text.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Content, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
             }
         }
-    };
+        input.deserialize_newtype_struct(WRITTEN, TextOrParts)
+    }
 }
 
-text_or_list!(Content, "a string or a list of parts", text: Content::Text, list: Content::Parts);
-text_or_list!(Stop, "a string or a list of strings", text: |text| Stop(vec![text]), list: Stop);
+/// The same for one text or several.
+impl<'de> Deserialize<'de> for Stop {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct TextOrTexts;
+        impl<'de> Visitor<'de> for TextOrTexts {
+            type Value = Stop;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Stop, E> {
+                Ok(Stop(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Stop, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(texts)).map(Stop)
+            }
+        }
+        input.deserialize_any(TextOrTexts)
+    }
+}
 
 impl ChatRequest {
     /// Whether the answer comes in chunks.
