@@ -1,7 +1,7 @@
 //! Bodies of requests and of answers.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use crate::error::BoxError;
 use crate::lanes::Busy;
+use crate::plain::Lease;
 
 /// The body of a request: bytes at hand, or a stream.
 #[derive(Debug)]
@@ -74,12 +75,39 @@ impl http_body::Body for Body {
 #[derive(Debug)]
 pub struct ResponseBody {
     inner: Incoming,
-    _busy: Option<Busy>,
+    source: Source,
+}
+
+/// Where a body comes from.
+#[derive(Debug)]
+enum Source {
+    /// A connection with a task of its own, and the place among its requests.
+    Lane { _busy: Busy },
+    /// A connection that is driven from here.
+    Driven(Lease),
+    /// Everything is here.
+    Ended,
 }
 
 impl ResponseBody {
-    pub(crate) fn new(inner: Incoming, busy: Option<Busy>) -> Self {
-        Self { inner, _busy: busy }
+    pub(crate) fn of_lane(inner: Incoming, busy: Busy) -> Self {
+        Self { inner, source: Source::Lane { _busy: busy } }
+    }
+
+    pub(crate) fn driven(inner: Incoming, lease: Lease) -> Self {
+        let mut body = Self { inner, source: Source::Driven(lease) };
+        body.settle(false);
+        body
+    }
+
+    /// Lets go of the connection if it is done with this answer, or if there is no more to come from it.
+    fn settle(&mut self, ended: bool) {
+        if let Source::Driven(lease) = &self.source
+            && (ended || lease.connection.is_reusable())
+            && let Source::Driven(lease) = std::mem::replace(&mut self.source, Source::Ended)
+        {
+            lease.release();
+        }
     }
 }
 
@@ -88,7 +116,11 @@ impl http_body::Body for ResponseBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        let Self { inner, source } = &mut *self;
+        let Source::Driven(lease) = source else { return Pin::new(inner).poll_frame(cx) };
+        let frame = ready!(lease.connection.poll_frame(inner, cx));
+        self.settle(!matches!(frame, Some(Ok(_))));
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use http::uri::Scheme;
 use http::{Request, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +17,7 @@ use crate::error::{Error, Stage};
 use crate::lanes::Lanes;
 use crate::lookup::{Lookup, System};
 use crate::options::Options;
+use crate::plain::Plain;
 use crate::rules::Rules;
 use crate::target::Target;
 
@@ -38,6 +40,8 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     /// Never shared between the two: a user's request must not ride on an operator's connection.
     operator: Lanes,
+    /// The operator's servers that are asked in the clear.
+    plain: Plain,
     user: Lanes,
     pub(crate) rules: Arc<Rules>,
     lookup: Arc<dyn Lookup>,
@@ -68,13 +72,12 @@ impl Client {
             .map_err(|_| Error::Options("`user_agent` has characters that no header may have".to_owned()))?;
         let tls = tls(options)?;
         let rules = Arc::new(Rules::new(options));
-        let lanes = |count, rules| {
-            let connector = Connector::new(tls.clone(), rules, Arc::clone(&lookup), options.connect_timeout());
-            Lanes::new(count, &connector, options.idle_timeout())
-        };
+        let connector = |rules| Connector::new(tls.clone(), rules, Arc::clone(&lookup), options.connect_timeout());
+        let (anywhere, allowed) = (connector(None), connector(Some(Arc::clone(&rules))));
         Ok(Self(Arc::new(Shared {
-            operator: lanes(OPERATOR_LANES, None),
-            user: lanes(1, Some(Arc::clone(&rules))),
+            operator: Lanes::new(OPERATOR_LANES, &anywhere, options.idle_timeout()),
+            plain: Plain::new(anywhere, options.idle_timeout()),
+            user: Lanes::new(1, &allowed, options.idle_timeout()),
             rules,
             connect_timeout: options.connect_timeout(),
             fetches: Semaphore::new(options.max_fetches.clamp(1, Semaphore::MAX_PERMITS)),
@@ -108,13 +111,16 @@ impl Client {
                 if let Some(announce) = self.0.announce.get() {
                     announce(request.headers_mut());
                 }
+                if request.uri().scheme() == Some(&Scheme::HTTP) {
+                    return self.0.plain.send(request).await;
+                }
                 &self.0.operator
             }
             Trust::User => &self.0.user,
         };
-        let (pool, busy) = lanes.pick(request.uri().scheme_str() == Some("https"));
+        let (pool, busy) = lanes.pick();
         let response = pool.request(request).await.map_err(Error::from_client)?;
-        Ok(response.map(|body| ResponseBody::new(body, busy)))
+        Ok(response.map(|body| ResponseBody::of_lane(body, busy)))
     }
 
     /// Whether a user's URL is allowed now, for checking at registration. It is checked again whenever it is

@@ -70,16 +70,26 @@ impl Error {
 
     /// Sorts what the pooled client reports by the cause that lies deepest.
     pub(crate) fn from_client(error: hyper_util::client::legacy::Error) -> Self {
-        if let Some(refusal) = find::<Refusal>(&error) {
+        let is_connect = error.is_connect();
+        Self::sorted(error.into(), if is_connect { Self::Connect } else { Self::Protocol })
+    }
+
+    /// The same for a connection that did not come about.
+    pub(crate) fn from_connector(error: BoxError) -> Self {
+        Self::sorted(error, Self::Connect)
+    }
+
+    fn sorted(error: BoxError, otherwise: fn(BoxError) -> Self) -> Self {
+        if let Some(refusal) = find::<Refusal>(&*error) {
             return refusal.clone().into();
         }
-        if find::<ConnectTimeout>(&error).is_some() {
+        if find::<ConnectTimeout>(&*error).is_some() {
             return Self::Timeout(Stage::Connect);
         }
-        if find::<rustls::Error>(&error).is_some() {
-            return Self::Tls(error.into());
+        if find::<rustls::Error>(&*error).is_some() {
+            return Self::Tls(error);
         }
-        if error.is_connect() { Self::Connect(error.into()) } else { Self::Protocol(error.into()) }
+        otherwise(error)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A pool keeps one HTTP/2 connection per server, and servers commonly allow about a hundred streams on it;
 //! the next request would wait. So there are several pools, lanes, and a request over TLS takes the first one
-//! with room. HTTP/1 in the clear has a connection for each request and needs one lane only.
+//! with room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,16 +42,13 @@ impl Lanes {
     }
 
     /// The pool to use. When every lane is full, the least busy one, whose connection then queues.
-    pub(crate) fn pick(&self, tls: bool) -> (&Pool<Connector, Body>, Option<Busy>) {
+    pub(crate) fn pick(&self) -> (&Pool<Connector, Body>, Busy) {
         let load = |lane: &Lane| lane.in_flight.load(Ordering::Relaxed);
         let first = &self.0[0];
-        if !tls {
-            return (&first.pool, None);
-        }
         let free = self.0.iter().find(|lane| load(lane) < LANE);
         let lane = free.or_else(|| self.0.iter().min_by_key(|lane| load(lane))).unwrap_or(first);
         lane.in_flight.fetch_add(1, Ordering::Relaxed);
-        (&lane.pool, Some(Busy(Arc::clone(&lane.in_flight))))
+        (&lane.pool, Busy(Arc::clone(&lane.in_flight)))
     }
 }
 

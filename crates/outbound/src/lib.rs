@@ -13,6 +13,7 @@
 //! | `lookup` | where names lead: the system's answer, or a test's |
 //! | `connector` | resolves, judges, connects to exactly what was judged |
 //! | `lanes` | the connection pools |
+//! | `plain` | the connections to configured servers in the clear |
 //! | `client`, `fetch` | the public face |
 //!
 //! This crate never reads a proxy from the environment, keeps no cookies, adds no credentials, and never
@@ -28,6 +29,7 @@ mod fetch;
 mod lanes;
 mod lookup;
 mod options;
+mod plain;
 mod rules;
 mod target;
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domain::Kind;
 
+use crate::openai::Reason;
+
 /// An error of a provider. Its text is for the operator's log; what the caller is told is decided in the conversion to
 /// [`domain::Error`], and never holds addresses, keys or an upstream's words.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The provider failed again and again, and is not asked for a moment.
+    #[error("the provider failed again and again and is left alone")]
+    Suspended {
+        /// When somebody may ask again.
+        retry_after: Duration,
+    },
     /// The provider cannot answer before somebody mends something, and says what.
     #[error("the provider is not ready: {message}")]
     NotReady {
@@ -66,6 +74,16 @@ impl Error {
         Self::Failed(reason.into())
     }
 
+    /// Whether this is a fault of the provider that the next request would meet, too: it cannot be reached, fails, is too
+    /// slow, or talks nonsense. A 4xx is none, not even where it refuses the server's own key.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Unavailable { .. } => true,
+            Self::Failed(source) => !source.downcast_ref::<Reason>().is_some_and(Reason::is_refusal),
+            _ => false,
+        }
+    }
+
     /// The class of failure, as a label of metrics.
     pub fn class(&self) -> &'static str {
         match self {
@@ -75,6 +93,7 @@ impl Error {
             Self::NoSuchModel => "no_such_model",
             Self::Busy { .. } => "busy",
             Self::Unavailable { .. } => "unavailable",
+            Self::Suspended { .. } => "suspended",
             Self::NotReady { .. } => "not_ready",
             Self::Timeout(_) => "timeout",
             Self::Failed(_) => "failed",
@@ -99,6 +118,10 @@ impl From<Error> for domain::Error {
             Error::Unavailable { retry_after, .. } => {
                 let message = "The model's provider cannot answer right now.";
                 Self::new(Kind::Unavailable(retry_after), "upstream_error", message).source(error)
+            }
+            Error::Suspended { retry_after } => {
+                let message = "The model's provider failed several times in a row; it is asked again in a moment.";
+                Self::new(Kind::Unavailable(Some(retry_after)), "upstream_error", message)
             }
             Error::NoSuchModel => {
                 Self::not_found("model_not_found", "The model's provider does not have it.").param("model")

@@ -6,6 +6,7 @@
 //!
 //! Dropping a future or a stream cancels the work behind it. This crate stores nothing and knows no caller.
 
+mod breaker;
 pub mod compose;
 mod error;
 pub mod openai;
@@ -19,6 +20,7 @@ use domain::ids::{ChatCompletionId, UserId};
 use futures_util::Stream;
 use wire::openai::chat::{answer::Usage, request::ChatRequest};
 
+pub use breaker::{Breaker, BreakerOptions};
 pub use error::Error;
 pub use openai::OpenAi;
 pub use scripted::Scripted;
@@ -101,4 +103,19 @@ pub trait ChatProvider: Send + Sync + 'static {
 
     /// A streamed answer. An error here comes before anything was sent; one within the stream ends it.
     fn stream(&self, call: Call) -> BoxFuture<'_, Result<Frames>>;
+
+    /// How many tokens the model reads at most, where that is known.
+    fn window(&self, _model: &str) -> Option<usize> {
+        None
+    }
+
+    /// How many tokens a text has for the model, where that can be counted here and now.
+    fn count_tokens(&self, _model: &str, _text: &str) -> Option<usize> {
+        None
+    }
+
+    /// Whether it is left alone for now because it failed again and again.
+    fn is_suspended(&self) -> bool {
+        false
+    }
 }

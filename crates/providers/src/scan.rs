@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use wire::json::behind_string;
+
 /// A member of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member<'a> {
@@ -66,9 +68,6 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// So many bytes of a string are looked at one by one.
-const NEAR: usize = 16;
-
 struct Walk<'a> {
     text: &'a str,
     at: usize,
@@ -113,7 +112,7 @@ impl<'a> Walk<'a> {
         self.blanks();
         let start = self.at;
         self.at = match self.peek()? {
-            b'"' => self.string_end(start)?,
+            b'"' => behind_string(self.bytes(), start + 1)?,
             b'{' => self.nest_end(start, b'{', b'}')?,
             b'[' => self.nest_end(start, b'[', b']')?,
             b'}' | b']' => return None,
@@ -124,23 +123,6 @@ impl<'a> Walk<'a> {
             }
         };
         (self.at > start).then_some(start..self.at)
-    }
-
-    /// Behind the closing quote of the string whose opening quote is at `start`.
-    fn string_end(&self, start: usize) -> Option<usize> {
-        let bytes = self.bytes();
-        let mut from = start + 1;
-        loop {
-            let rest = bytes.get(from..)?;
-            // Most strings are keys and short words, which are passed before a search for long ones has set out.
-            let (near, far) = rest.split_at(rest.len().min(NEAR));
-            let found = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-            let at = from + found.or_else(|| Some(near.len() + memchr::memchr2(b'"', b'\\', far)?))?;
-            if bytes[at] == b'"' {
-                return Some(at + 1);
-            }
-            from = at + 2;
-        }
     }
 
     /// Behind the bracket that closes the one at `start`. In an accepted text the other kind of bracket is balanced
@@ -155,7 +137,7 @@ impl<'a> Walk<'a> {
             let at = from + rest.iter().position(|byte| *byte == b'"' || *byte == opener || *byte == closer)?;
             from = at + 1;
             if bytes[at] == b'"' {
-                from = self.string_end(at)?;
+                from = behind_string(bytes, from)?;
             } else if bytes[at] == opener {
                 depth += 1;
             } else {

@@ -12,5 +12,6 @@ mod f07_bounds;
 mod f08_nothing_of_its_own;
 mod f09_one_refusal;
 mod f10_trust;
+mod plain;
 mod support;
 mod tls;

@@ -195,7 +195,7 @@ impl Chunks {
         let mut rest = Vec::new();
         for member in members(text) {
             if !is_stamped(&member) && member.key != "choices" && (member.key != "usage" || self.wants_usage) {
-                whole::append(&mut rest, &member);
+                whole::append(&mut rest, member.key, member.value);
             }
         }
         out.put_slice(&rest);
@@ -209,7 +209,8 @@ impl Chunks {
             if is_stamped(&member) || matches!(member.key, "choices" | "usage") {
                 continue;
             }
-            whole::append(if member.at.start < choices.at.start { &mut before } else { &mut after }, &member);
+            let side = if member.at.start < choices.at.start { &mut before } else { &mut after };
+            whole::append(side, member.key, member.value);
         }
         before.extend_from_slice(b",\"choices\":");
         if self.wants_usage {

@@ -65,7 +65,7 @@ impl Detail {
 
 /// What the operator's log shows.
 #[derive(Debug, thiserror::Error)]
-enum Reason {
+pub(crate) enum Reason {
     #[error("the upstream answered {status}: {said}")]
     Status { status: StatusCode, said: String },
     #[error("the upstream rejects this server's key ({0}): check the key of this provider")]
@@ -74,6 +74,17 @@ enum Reason {
     Endpoint(StatusCode),
     #[error("the upstream answered with an error: {0}")]
     InAnswer(String),
+}
+
+impl Reason {
+    /// Whether the upstream works and refuses what this server sends.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => !status.is_server_error(),
+            Self::Key(_) | Self::Endpoint(_) => true,
+            Self::InAnswer(_) => false,
+        }
+    }
 }
 
 /// The error that a failed answer of the upstream is.

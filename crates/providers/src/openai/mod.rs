@@ -21,7 +21,7 @@ mod request;
 mod stream;
 mod whole;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -32,6 +32,7 @@ use outbound::{Body, Client, ResponseBody, Trust};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub(crate) use self::failure::Reason;
 pub use self::options::{InvalidOptions, Options};
 use self::{
     chunks::Chunks,
@@ -101,17 +102,23 @@ impl OpenAi {
         let mut pause = BACKOFF;
         for left in (0..=RETRIES).rev() {
             let request = self.request(Method::POST, &self.endpoints.chat, body.clone());
-            let failure = match self.client.send(Trust::Operator, request).await {
+            // What rarely happens is on the heap, so that the future of every request need not have room for it.
+            let (failure, passes) = match self.client.send(Trust::Operator, request).await {
                 Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) if left == 0 || !failure::is_passing(response.status(), response.headers()) => {
-                    return Err(failure::of(response).await);
+                Ok(response) => {
+                    let passes = failure::is_passing(response.status(), response.headers());
+                    (Box::pin(failure::of(response)).await, passes)
                 }
-                Ok(response) => failure::of(response).await,
-                Err(error) if left == 0 || !error.is_connect() => return Err(unreachable(error)),
-                Err(error) => unreachable(error),
+                Err(error) => {
+                    let passes = error.is_connect();
+                    (unreachable(error), passes)
+                }
             };
+            if left == 0 || !passes {
+                return Err(failure);
+            }
             tracing::debug!(provider = self.endpoints.name, %failure, left, "trying again");
-            tokio::time::sleep(jittered(pause)).await;
+            Box::pin(tokio::time::sleep(jittered(pause))).await;
             pause *= 2;
         }
         Err(Error::failed("no try is left"))
@@ -119,13 +126,11 @@ impl OpenAi {
 
     async fn whole(&self, call: Call) -> Result<Whole> {
         let body = request::body(&call, false, self.include_usage);
-        let answering = async {
-            let response = self.ask(body).await?;
-            let body = body::read(response, MAX_ANSWER).await?;
-            whole::restamp(&body, &call.stamp)
-        };
+        // In its place: as an argument it would be copied three times, and it is large.
+        let answering = pin!(async { body::read(self.ask(body).await?, MAX_ANSWER).await });
         // A whole answer's head comes when the model has ended, so only the whole has a limit.
-        timeout(self.limits.total, answering).await.map_err(too_late)?
+        let body = timeout(self.limits.total, answering).await.map_err(too_late)??;
+        whole::restamp(&body, &call.stamp)
     }
 
     async fn streamed(&self, call: Call) -> Result<Frames> {

@@ -1,12 +1,14 @@
 //! The configuration of one OpenAI-compatible server.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use domain::Secret;
 use http::{HeaderValue, Uri};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::{Host, Url};
+
+use crate::BreakerOptions;
 
 /// One OpenAI-compatible server. Only `url` is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -38,6 +40,13 @@ pub struct Options {
     /// Longest time for an answer, streamed or whole, in seconds.
     #[serde(default = "total")]
     pub total_secs: u64,
+    /// After how many failures in a row (it cannot be reached, answers with a 5xx, is too slow) it is not asked for a
+    /// moment and requests are refused at once with 503; 0 for never.
+    #[serde(default = "breaker_failures")]
+    pub breaker_failures: u32,
+    /// How long it is then left alone, in seconds; twice as long after each further failure, up to a minute.
+    #[serde(default = "breaker_secs")]
+    pub breaker_secs: u64,
 }
 
 const fn yes() -> bool {
@@ -54,6 +63,14 @@ const fn idle() -> u64 {
 
 const fn total() -> u64 {
     600
+}
+
+const fn breaker_failures() -> u32 {
+    10
+}
+
+const fn breaker_secs() -> u64 {
+    1
 }
 
 /// A server that cannot be asked as it is configured.
@@ -85,6 +102,8 @@ impl Options {
             first_byte_secs: first_byte(),
             idle_secs: idle(),
             total_secs: total(),
+            breaker_failures: breaker_failures(),
+            breaker_secs: breaker_secs(),
         }
     }
 
@@ -99,26 +118,17 @@ impl Options {
         Endpoints::of(self).map(drop)
     }
 
+    /// When it is left alone.
+    pub fn breaker(&self) -> BreakerOptions {
+        BreakerOptions { failures: self.breaker_failures, pause: Duration::from_secs(self.breaker_secs.max(1)) }
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             first_byte: Duration::from_secs(self.first_byte_secs.max(1)),
             idle: Duration::from_secs(self.idle_secs.max(1)),
             total: Duration::from_secs(self.total_secs.max(1)),
         }
-    }
-}
-
-/// `URL` or `URL,KEY`, as on the command line.
-impl FromStr for Options {
-    type Err = InvalidOptions;
-
-    fn from_str(text: &str) -> Result<Self, InvalidOptions> {
-        let (url, key) = match text.split_once(',') {
-            Some((url, key)) => (url, Some(key.trim()).filter(|key| !key.is_empty())),
-            None => (text, None),
-        };
-        let options = Self { key: key.map(Secret::new), ..Self::new(url.trim()) };
-        Endpoints::of(&options).map(|_| options)
     }
 }
 
@@ -240,22 +250,13 @@ mod tests {
         for url in ["", "localhost:8000", "ftp://x/v1", "file:///etc/passwd", "http://"] {
             assert!(matches!(Endpoints::of(&Options::new(url)), Err(InvalidOptions::Url(_))), "{url}");
         }
-        let error = "http://me:hunter2@host/v1".parse::<Options>().unwrap_err();
+        let error = Endpoints::of(&Options::new("http://me:hunter2@host/v1")).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
-        let error = "htp://me:hunter2@host/v1".parse::<Options>().unwrap_err();
+        let error = Endpoints::of(&Options::new("htp://me:hunter2@host/v1")).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
         for name in ["", "a/b", "a b", "é"] {
             let options = Options { name: Some(name.to_owned()), ..Options::new("http://x/v1") };
             assert!(matches!(Endpoints::of(&options), Err(InvalidOptions::Name(_))), "{name}");
         }
-    }
-
-    #[test]
-    fn the_command_line_gives_a_key_behind_a_comma() {
-        let options: Options = "http://127.0.0.1:8000/v1,sk-1".parse().unwrap();
-        assert_eq!(options.key, Some(Secret::new("sk-1")));
-        assert_eq!(options.url, "http://127.0.0.1:8000/v1");
-        assert_eq!("http://x".parse::<Options>().unwrap().key, None);
-        assert_eq!("http://x,".parse::<Options>().unwrap().key, None);
     }
 }

@@ -3,50 +3,177 @@
 //! What the upstream adds beyond that shape stays, byte for byte.
 
 use serde_json::value::RawValue;
-use wire::openai::chat::Usage;
+use wire::{
+    json::{self, Cursor},
+    openai::chat::Usage,
+};
 
 use super::failure;
-use crate::{
-    Error, Result, Stamp, Whole,
-    scan::{Member, elements, members},
-};
+use crate::{Error, Result, Stamp, Whole, scan::elements};
 
 /// The upstream's `body` under our stamp.
 ///
 /// # Errors
 /// What the error object in the body says; [`Error::Failed`] for what is no chat completion.
 pub(super) fn restamp(body: &[u8], stamp: &Stamp) -> Result<Whole> {
-    let text = serde_json::from_slice::<&RawValue>(body).map_err(Error::failed)?.get();
-    let mut out = Vec::with_capacity(text.len() + 192);
-    let mut usage = None;
-    let mut has_choices = false;
-    head(&mut out, stamp, "chat.completion");
-    for member in members(text) {
-        match member.key {
-            "id" | "object" | "created" | "model" => {}
-            "error" if member.value != "null" => return Err(failure::in_answer(member.value)),
-            "choices" => {
-                out.extend_from_slice(b",\"choices\":[");
-                for (at, choice) in elements(member.value).enumerate() {
-                    comma(&mut out, at);
-                    write_choice(&mut out, at, choice)?;
-                    has_choices = true;
-                }
-                out.push(b']');
-            }
-            key => {
-                if key == "usage" {
-                    usage = read_usage(member.value);
-                }
-                append(&mut out, &member);
-            }
-        }
+    let text = json::text(body).map_err(Error::failed)?;
+    let mut answer = Answer::new(stamp, text.len());
+    let mut cursor = Cursor::new(text);
+    if answer.read(&mut cursor).is_none() || !cursor.is_at_end() {
+        // The parser knows better words for what is wrong.
+        let no_object = || Error::failed("the answer is no JSON object");
+        return Err(serde_json::from_str::<&RawValue>(text).map_or_else(Error::failed, |_| no_object()));
     }
-    if !has_choices {
+    if let Some(failure) = answer.failure {
+        return Err(failure);
+    }
+    if !answer.has_choices {
         return Err(Error::failed("the answer has no choices"));
     }
-    out.push(b'}');
-    Ok(Whole { body: out.into(), usage })
+    Ok(Whole { body: answer.out.into(), usage: answer.usage })
+}
+
+/// Our answer, written while theirs is read: once, from front to back. Members stay in their order, and what is missing
+/// comes at the end.
+struct Answer {
+    out: Vec<u8>,
+    usage: Option<Usage>,
+    has_choices: bool,
+    /// Why it is no answer, unless it is not even JSON.
+    failure: Option<Error>,
+}
+
+impl Answer {
+    fn new(stamp: &Stamp, length: usize) -> Self {
+        let mut out = Vec::with_capacity(length + 256);
+        head(&mut out, stamp, "chat.completion");
+        Self { out, usage: None, has_choices: false, failure: None }
+    }
+
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        cursor.object(|cursor, key| {
+            if key == "choices" {
+                return self.choices(cursor);
+            }
+            let value = cursor.value()?;
+            match key {
+                "id" | "object" | "created" | "model" => return Some(()),
+                "error" if value != "null" => self.fail(failure::in_answer(value)),
+                "usage" => self.usage = read_usage(value),
+                _ => {}
+            }
+            append(&mut self.out, key, value);
+            Some(())
+        })?;
+        self.out.push(b'}');
+        Some(())
+    }
+
+    fn fail(&mut self, why: Error) {
+        self.failure.get_or_insert(why);
+    }
+
+    fn choices(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        if cursor.peek() != Some(b'[') {
+            return cursor.value().map(drop);
+        }
+        self.out.extend_from_slice(b",\"choices\":[");
+        let mut at = 0;
+        cursor.array(|cursor| {
+            comma(&mut self.out, at);
+            self.choice(cursor, at)?;
+            at += 1;
+            Some(())
+        })?;
+        self.out.push(b']');
+        self.has_choices |= at > 0;
+        Some(())
+    }
+
+    fn choice(&mut self, cursor: &mut Cursor<'_>, at: usize) -> Option<()> {
+        let (mut has_index, mut has_logprobs, mut has_finish) = (false, false, false);
+        let mut calls = None;
+        let start = self.out.len();
+        if cursor.peek() == Some(b'{') {
+            cursor.object(|cursor, key| {
+                if key == "message" && cursor.peek() == Some(b'{') {
+                    self.out.extend_from_slice(b",\"message\":");
+                    calls = Some(self.message(cursor)?);
+                    return Some(());
+                }
+                let value = cursor.value()?;
+                match key {
+                    "index" => has_index = true,
+                    "logprobs" => has_logprobs = true,
+                    "finish_reason" if value == "null" => return Some(()),
+                    "finish_reason" => has_finish = true,
+                    _ => {}
+                }
+                append(&mut self.out, key, value);
+                Some(())
+            })?;
+        } else {
+            cursor.value()?;
+        }
+        let Some(has_calls) = calls else {
+            self.fail(Error::failed("a choice has no message"));
+            return Some(());
+        };
+        if !has_index {
+            append(&mut self.out, "index", &at.to_string());
+        }
+        if !has_logprobs {
+            append(&mut self.out, "logprobs", "null");
+        }
+        if !has_finish {
+            // A whole answer ended somehow; servers that do not say why ended by themselves.
+            append(&mut self.out, "finish_reason", if has_calls { "\"tool_calls\"" } else { "\"stop\"" });
+        }
+        self.close(start);
+        Some(())
+    }
+
+    /// Reads a message; tells whether it asks for calls.
+    fn message(&mut self, cursor: &mut Cursor<'_>) -> Option<bool> {
+        let (mut has_role, mut has_content, mut has_refusal, mut has_annotations) = (false, false, false, false);
+        let mut has_calls = false;
+        let start = self.out.len();
+        cursor.object(|cursor, key| {
+            let value = cursor.value()?;
+            match key {
+                "role" => has_role = true,
+                "content" => has_content = true,
+                "refusal" => has_refusal = true,
+                "annotations" | "function_call" if value == "null" => return Some(()),
+                "annotations" => has_annotations = true,
+                // Clients test whether these are there, not whether they are empty.
+                "tool_calls" if elements(value).next().is_none() => return Some(()),
+                "tool_calls" => has_calls = true,
+                _ => {}
+            }
+            append(&mut self.out, key, value);
+            Some(())
+        })?;
+        for (has, key, value) in [
+            (has_role, "role", "\"assistant\""),
+            (has_content, "content", "null"),
+            (has_refusal, "refusal", "null"),
+            (has_annotations, "annotations", "[]"),
+        ] {
+            if !has {
+                append(&mut self.out, key, value);
+            }
+        }
+        self.close(start);
+        Some(has_calls)
+    }
+
+    /// Ends the object that began at `start`. Every member was written with a comma before it; the first one's is the
+    /// opening brace.
+    fn close(&mut self, start: usize) {
+        self.out[start] = b'{';
+        self.out.push(b'}');
+    }
 }
 
 /// `{"id":…,"object":…,"created":…,"model":…`, still open.
@@ -67,82 +194,12 @@ pub(super) fn read_usage(value: &str) -> Option<Usage> {
     serde_json::from_str::<Option<Usage>>(value).ok().flatten()
 }
 
-fn write_choice(out: &mut Vec<u8>, at: usize, choice: &str) -> Result<()> {
-    let mut message = None;
-    let (mut index, mut logprobs, mut finish) = (None, "null", None);
-    let all: Vec<Member<'_>> = members(choice).collect();
-    for member in &all {
-        match member.key {
-            "index" => index = Some(member.value),
-            "message" => message = Some(member.value).filter(|value| value.starts_with('{')),
-            "logprobs" => logprobs = member.value,
-            "finish_reason" => finish = Some(member.value).filter(|value| *value != "null"),
-            _ => {}
-        }
-    }
-    let message = message.ok_or_else(|| Error::failed("a choice has no message"))?;
-    out.extend_from_slice(b"{\"index\":");
-    match index {
-        Some(index) => out.extend_from_slice(index.as_bytes()),
-        None => out.extend_from_slice(at.to_string().as_bytes()),
-    }
-    out.extend_from_slice(b",\"message\":");
-    let has_calls = write_message(out, message);
-    out.extend_from_slice(b",\"logprobs\":");
-    out.extend_from_slice(logprobs.as_bytes());
-    out.extend_from_slice(b",\"finish_reason\":");
-    // A whole answer ended somehow; servers that do not say why ended by themselves.
-    let ended = if has_calls { "\"tool_calls\"" } else { "\"stop\"" };
-    out.extend_from_slice(finish.unwrap_or(ended).as_bytes());
-    for member in &all {
-        if !matches!(member.key, "index" | "message" | "logprobs" | "finish_reason") {
-            append(out, member);
-        }
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-/// Writes a message; tells whether it asks for calls.
-fn write_message(out: &mut Vec<u8>, message: &str) -> bool {
-    let (mut has_role, mut has_content, mut has_refusal, mut has_annotations) = (false, false, false, false);
-    let mut has_calls = false;
-    let start = out.len();
-    for member in members(message) {
-        match member.key {
-            "role" => has_role = true,
-            "content" => has_content = true,
-            "refusal" => has_refusal = true,
-            "annotations" | "function_call" if member.value == "null" => continue,
-            "annotations" => has_annotations = true,
-            // Clients test whether these are there, not whether they are empty.
-            "tool_calls" if elements(member.value).next().is_none() => continue,
-            "tool_calls" => has_calls = true,
-            _ => {}
-        }
-        append(out, &member);
-    }
-    for (has, text) in [
-        (has_role, ",\"role\":\"assistant\""),
-        (has_content, ",\"content\":null"),
-        (has_refusal, ",\"refusal\":null"),
-        (has_annotations, ",\"annotations\":[]"),
-    ] {
-        if !has {
-            out.extend_from_slice(text.as_bytes());
-        }
-    }
-    // Every member was written with a comma before it; the first one's is the opening brace.
-    out[start] = b'{';
-    out.push(b'}');
-    has_calls
-}
-
-pub(super) fn append(out: &mut Vec<u8>, member: &Member<'_>) {
+/// Adds a member behind others; `key` and `value` are JSON, the key without its quotes.
+pub(super) fn append(out: &mut Vec<u8>, key: &str, value: &str) {
     out.extend_from_slice(b",\"");
-    out.extend_from_slice(member.key.as_bytes());
+    out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");
-    out.extend_from_slice(member.value.as_bytes());
+    out.extend_from_slice(value.as_bytes());
 }
 
 fn comma(out: &mut Vec<u8>, at: usize) {
@@ -206,6 +263,35 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_members_means_nothing() {
+        let message = [r#""role":"assistant""#, r#""content":"a \"b\" ]}""#, r#""tool_calls":[{"id":"c"}]"#];
+        let turned = |members: &[&str], by: usize| {
+            let mut members = members.to_vec();
+            members.rotate_left(by);
+            members.join(", ")
+        };
+        let answer = |by: usize| {
+            let message = format!(r#""message":{{{}}}"#, turned(&message, by));
+            let choice = [r#""finish_reason":null"#, &message, r#""index":3"#, r#""x":[{}]"#];
+            let choices = format!(r#""choices" : [ {{{}}} ]"#, turned(&choice, by));
+            let answer = [
+                r#""id":"theirs""#,
+                r#""model":"theirs""#,
+                &choices,
+                r#""usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}"#,
+            ];
+            restamped(&format!("{{{}}}", turned(&answer, by))).unwrap()
+        };
+        let (first, whole) = answer(0);
+        assert_eq!(first["choices"][0]["finish_reason"], "tool_calls");
+        assert_eq!(first["choices"][0]["index"], 3);
+        for by in 1..4 {
+            let (turned, turned_whole) = answer(by);
+            assert_eq!((turned, turned_whole.usage), (first.clone(), whole.usage));
+        }
+    }
+
+    #[test]
     fn what_is_no_completion_is_a_failure() {
         for body in [
             "",
@@ -224,6 +310,7 @@ mod tests {
             "{\"choices\":[{\"message\":{\"content\":\"\u{1}\"}}]}",
             r#"{"choices":[{"message":{}}]"#,
             r#"{"error":{"message":"boo"}}"#,
+            r#"{"error":{"code":429,"message":"slow"}"#,
         ] {
             assert!(matches!(restamped(body), Err(Error::Failed(_))), "{body}");
         }

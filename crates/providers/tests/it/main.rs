@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test; clippy sees tests only in functions marked so")]
 
+mod breaker;
 mod openai;
 mod scripted;
 mod support;
