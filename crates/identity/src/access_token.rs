@@ -42,6 +42,9 @@ pub(crate) struct Claims {
     pub(crate) preferred_username: String,
     /// For clients to show. The server goes by the user's row.
     pub(crate) roles: Vec<Role>,
+    /// The name of the key that signed it, which stands in the header.
+    #[serde(skip)]
+    pub(crate) kid: String,
 }
 
 /// Why a token is not good.
@@ -68,6 +71,7 @@ impl Claims {
             sid: session.id.clone(),
             preferred_username: user.username.clone(),
             roles: user.roles.clone(),
+            kid: String::new(),
         }
     }
 }
@@ -104,7 +108,8 @@ pub(crate) fn verify(token: &str, kid: &str, keys: &Keys, issuer: &str, now: Tim
     rules.set_required_spec_claims(&["exp", "nbf", "sub", "iss", "aud"]);
     // The library would ask the machine's clock; the times are checked below, by ours.
     rules.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Claims>(token, key, &rules).map_err(|_| Fault::Invalid)?.claims;
+    let mut claims = jsonwebtoken::decode::<Claims>(token, key, &rules).map_err(|_| Fault::Invalid)?.claims;
+    kid.clone_into(&mut claims.kid);
     let now = now.seconds();
     if claims.exp <= now {
         return Err(Fault::Expired);

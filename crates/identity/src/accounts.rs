@@ -43,7 +43,8 @@ impl AccountWish {
 }
 
 impl Identity {
-    /// Makes an account of a guest, who keeps everything, and signs it in anew.
+    /// Makes an account of a guest, who keeps everything, and signs it in anew. All other sign-ins of the guest end: who
+    /// handed somebody a guest's token in advance does not share the account.
     ///
     /// # Errors
     /// `not_a_guest`, `email_taken`, `username_taken`; 400 that names the field; `rate_limit_exceeded`;
@@ -53,13 +54,15 @@ impl Identity {
             let message = "An API key cannot make an account; use the guest's access token.";
             return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
         }
+        self.check_built_in()?;
         let mut user = self.user(caller).await?;
         if !is_guest(&user) {
             return Err(not_a_guest());
         }
         wish.apply(&mut user)?;
         user.roles = vec![Role::User];
-        self.0.tries.admit_upgrade(&user.id, self.0.clock.now())?;
+        let now = self.0.clock.now();
+        self.0.tries.admit_upgrade(&user.id, now)?;
         let hash = self.hash(wish.password.as_ref()).await?;
         let pair = self.new_session(&user)?;
 
@@ -73,13 +76,14 @@ impl Identity {
             if let Err(taken) = tx.make_account(&user, hash.as_deref()).await? {
                 return Ok(Err(to_error(taken)));
             }
+            tx.end_sessions(&user.id, now).await?;
             let published = self.insert_session(&mut tx, &pair).await?;
             self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(Ok(published))
         })
         .await??;
-        // The tokens the user has stay good, and are an account's from now on.
+        // The keys the user has stay good, and are an account's from now on.
         self.0.verdicts.forget(&Revocation::User(user.id.clone()));
         Ok(self.hand_out(pair, user, published))
     }
@@ -157,9 +161,9 @@ impl Identity {
         };
         let is_right = self.0.passwords.verify(password, hash).await?;
         match user {
-            Some(user) if is_right && user.disabled_at.is_none() => Ok(user),
+            Some(user) if is_right && user.disabled_at.is_none() && !self.is_providers(&user) => Ok(user),
             user => {
-                self.note_failure(user.as_ref().map(|user| &user.id)).await?;
+                self.note_refusal(user.as_ref().map(|user| &user.id));
                 let message = "The address, username or password is not right.";
                 Err(Error::new(Kind::Unauthenticated, "invalid_login", message))
             }
@@ -258,7 +262,7 @@ fn turns_text(c: char) -> bool {
 }
 
 #[cold]
-fn not_a_guest() -> Error {
+pub(crate) fn not_a_guest() -> Error {
     Error::new(Kind::Conflict, "not_a_guest", "The caller has an account already.")
 }
 

@@ -7,7 +7,7 @@ use domain::{
     page::{Page, PageRequest},
     user::User,
 };
-use store::{Revocation, StoreError, Tx, UserFilter};
+use store::{KeyFilter, Revocation, StoreError, Tx, UserFilter};
 
 use crate::{
     Identity,
@@ -24,6 +24,8 @@ pub struct UserChange {
     pub username: Option<String>,
     /// The address, which then nobody has proven.
     pub email: Option<String>,
+    /// Whether the address, the new one if there is one, counts as proven.
+    pub email_verified: Option<bool>,
     /// The full name; an empty one for none.
     pub name: Option<String>,
 }
@@ -43,6 +45,13 @@ impl UserChange {
                 check_name(name).map_err(|error| Error::invalid_parameter("name", error.message().to_owned()))?;
             changed.name = Some(name).filter(|name| !name.is_empty());
         }
+        if self.email_verified == Some(true) && changed.email.is_none() {
+            return Err(Error::invalid_parameter("email_verified", "The user has no address."));
+        }
+        changed.email_verified = match self.email_verified {
+            Some(verified) => verified,
+            None => user.email_verified && changed.email == user.email,
+        };
         let differences = [
             ("username", changed.username != user.username),
             ("email", changed.email != user.email),
@@ -143,6 +152,9 @@ impl Identity {
                 }
                 self.note_detail(&mut tx, Act::UserUpdated, id, &fields).await?;
             }
+            if wanted.email_verified != (user.email_verified && wanted.email == user.email) {
+                self.set_email_verified(&mut tx, &wanted).await?;
+            }
             if let Some(roles) = roles.filter(|roles| *roles != user.roles) {
                 tx.set_roles(id, &roles).await?;
                 let names: Vec<_> = roles.into_iter().map(Role::as_str).collect();
@@ -157,11 +169,20 @@ impl Identity {
         Ok(changed)
     }
 
-    /// Gives an account a new password and ends all of its sessions: whoever had the old one is out.
+    async fn set_email_verified(&self, tx: &mut Tx, user: &User) -> Result<(), StoreError> {
+        let Some(email) = &user.email else { return Ok(()) };
+        let (since, act) =
+            if user.email_verified { (Some(self.0.clock.now()), Act::EmailVerified) } else { (None, Act::UserUpdated) };
+        tx.set_email_verified(&user.id, email, since).await?;
+        self.note_detail(tx, act, &user.id, &["email_verified"]).await
+    }
+
+    /// Gives an account a new password and ends all of its sessions: whoever had the old one is out. A forgotten password
+    /// is no reason to stop the account's programs, so its keys stay good unless `revoke_keys`; says how many stay.
     ///
     /// # Errors
     /// `user_not_found`; `not_an_account`; 400 for a password that is none.
-    pub async fn reset_password(&self, user: &User, password: &Secret) -> Result<()> {
+    pub async fn reset_password(&self, user: &User, password: &Secret, revoke_keys: bool) -> Result<u64> {
         if is_guest(user) {
             return Err(not_an_account());
         }
@@ -170,18 +191,22 @@ impl Identity {
         let changed = time::limited(async {
             let mut tx = self.0.store.write().await?;
             if !tx.set_password(&user.id, &hash).await? {
-                return Ok(false);
+                return Ok(None);
             }
             tx.end_sessions(&user.id, now).await?;
-            self.note(&mut tx, Act::PasswordReset, None, user.id.as_str()).await?;
+            if revoke_keys {
+                tx.revoke_api_keys(&user.id, now).await?;
+                self.note_detail(&mut tx, Act::PasswordReset, &user.id, &["api_keys"]).await?;
+            } else {
+                self.note(&mut tx, Act::PasswordReset, None, user.id.as_str()).await?;
+            }
+            let left = tx.count_api_keys(&user.id, KeyFilter::Active(now)).await?;
             tx.commit().await?;
-            Ok(true)
+            Ok(Some(left))
         });
-        if !changed.await? {
-            return Err(not_found());
-        }
+        let left = changed.await?.ok_or_else(not_found)?;
         self.0.verdicts.forget(&Revocation::User(user.id.clone()));
-        Ok(())
+        Ok(left)
     }
 
     /// Keeps a user out, with every key and session; or lets one in again, who then signs in anew. Who is so already
@@ -270,7 +295,7 @@ fn not_found() -> Error {
 }
 
 #[cold]
-fn not_an_account() -> Error {
+pub(crate) fn not_an_account() -> Error {
     Error::new(Kind::Conflict, "not_an_account", "The user is a guest, who has no account.")
 }
 

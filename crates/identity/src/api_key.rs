@@ -5,29 +5,25 @@
 use std::time::Duration;
 
 use domain::{
-    Error, Kind, Method, Principal, Result, Secret,
+    Error, Kind, Principal, Result, Scope, Secret,
     api_key::ApiKey,
     audit::Act,
     ids::ApiKeyId,
     page::{Page, PageRequest},
-    secret,
+    scope, secret,
 };
-use store::{KeyFilter, Revocation};
+use store::{KeyFilter, Revocation, StoreError};
 
-use crate::{Identity, verdicts};
+use crate::{Identity, time, verdicts};
 
 /// By this a key is told from an access token.
 pub(crate) const MARK: &str = "sk_";
-/// What an API key needs to be allowed to manage keys.
-pub const MANAGE: &str = "keys:manage";
-
 /// Longest credential looked at as a key, in bytes.
 const MAX_LENGTH: usize = 256;
 /// Longest name, in characters.
 const MAX_NAME: usize = 100;
-/// Most scopes of a key, and the longest one in bytes.
-const MAX_SCOPES: usize = 32;
-const MAX_SCOPE: usize = 64;
+/// Most scopes that are looked at.
+const MAX_SCOPES: usize = 64;
 
 /// Whether a text can be a key at all. Keys made under an earlier prefix stay good, so the prefix is not asked for.
 pub(crate) fn is_well_formed(text: &str) -> bool {
@@ -73,17 +69,22 @@ impl Identity {
             revoked_at: None,
         };
 
-        let mut tx = self.0.store.write().await?;
-        tx.lock_user(&key.user_id).await?;
-        let active = tx.count_api_keys(&key.user_id, KeyFilter::Active(now)).await?;
-        if active >= u64::from(options.api_keys_per_user) {
-            let limit = options.api_keys_per_user;
+        let limit = options.api_keys_per_user;
+        let made = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            tx.lock_user(&key.user_id).await?;
+            if tx.count_api_keys(&key.user_id, KeyFilter::Active(now)).await? >= u64::from(limit) {
+                return Ok(false);
+            }
+            tx.insert_api_key(&key, &verdicts::digest(&text)).await?;
+            self.note(&mut tx, Act::KeyCreated, Some(&key.user_id), key.id.as_str()).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(true)
+        });
+        if !made.await? {
             let message = format!("The limit of {limit} active API keys is reached. Revoke one to make another.");
             return Err(Error::invalid("api_key_limit_reached", message));
         }
-        tx.insert_api_key(&key, &verdicts::digest(&text)).await?;
-        self.note(&mut tx, Act::KeyCreated, Some(&key.user_id), key.id.as_str()).await?;
-        tx.commit().await?;
         Ok((key, Secret::new(text)))
     }
 
@@ -99,9 +100,10 @@ impl Identity {
     ) -> Result<Page<ApiKey>> {
         self.check_may_manage(caller)?;
         let filter = if include_revoked { KeyFilter::All } else { KeyFilter::Active(self.0.clock.now()) };
-        let mut reader = self.0.store.read().await?;
-        let keys = reader.api_keys(&caller.user_id, filter, page).await?;
-        keys.ok_or_else(|| Error::invalid("invalid_cursor", "after names no API key of yours.").param("after"))
+        let keys = async { self.0.store.read().await?.api_keys(&caller.user_id, filter, page).await };
+        time::limited(keys)
+            .await?
+            .ok_or_else(|| Error::invalid("invalid_cursor", "after names no API key of yours.").param("after"))
     }
 
     /// Takes a key back: at once here, within two seconds on every other server.
@@ -111,23 +113,30 @@ impl Identity {
     pub async fn revoke_key(&self, caller: &Principal, id: &str) -> Result<()> {
         self.check_may_manage(caller)?;
         let id = ApiKeyId::parse(id).map_err(|_| not_found())?;
-        let mut tx = self.0.store.write().await?;
-        if !tx.revoke_api_key(&caller.user_id, &id, self.0.clock.now()).await? {
+        let now = self.0.clock.now();
+        let revoked = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            if !tx.revoke_api_key(&caller.user_id, &id, now).await? {
+                return Ok(false);
+            }
+            self.note(&mut tx, Act::KeyRevoked, Some(&caller.user_id), id.as_str()).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(true)
+        });
+        if !revoked.await? {
             return Err(not_found());
         }
-        self.note(&mut tx, Act::KeyRevoked, Some(&caller.user_id), id.as_str()).await?;
-        tx.commit().await?;
         self.0.verdicts.forget(&Revocation::ApiKey(id));
         Ok(())
     }
 
     /// A stolen key must not be able to make itself another, so keys do not manage keys unless made for that.
     fn check_may_manage(&self, caller: &Principal) -> Result<()> {
-        if matches!(caller.method, Method::ApiKey(_)) && !caller.scopes.iter().any(|scope| scope == MANAGE) {
-            let message = format!("An API key needs the scope {MANAGE} to manage API keys; or use an access token.");
+        if !caller.allows(Scope::KeysManage) {
+            let message = "An API key needs the scope keys:manage to manage API keys; or use an access token.";
             return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
         }
-        if caller.is_guest() && !self.0.options.guest_api_keys {
+        if caller.is_guest() && !self.lets_guests(Scope::KeysManage) {
             return Err(Error::new(Kind::Forbidden, "guest_not_allowed", "Guests have no API keys on this server."));
         }
         Ok(())
@@ -166,19 +175,18 @@ fn check_scopes(caller: &Principal, scopes: Vec<String>) -> Result<Vec<String>> 
     if scopes.len() > MAX_SCOPES {
         return Err(Error::invalid_parameter("scopes", format!("A key has at most {MAX_SCOPES} scopes.")));
     }
-    let is_mark = |b: u8| b.is_ascii_alphanumeric() || b":._-*/".contains(&b);
     let mut kept: Vec<String> = Vec::with_capacity(scopes.len());
     for (index, scope) in scopes.into_iter().enumerate() {
-        if scope.is_empty() || scope.len() > MAX_SCOPE || !scope.bytes().all(is_mark) {
-            let message = format!("A scope is 1 to {MAX_SCOPE} letters, digits and : . _ - * /.");
+        if !scope::is_word(&scope) {
+            let known: Vec<_> = scope::names().map(|(name, _)| name).collect();
+            let message = format!("There is no such scope; there are {}.", known.join(", "));
             return Err(Error::invalid_parameter(format!("scopes[{index}]"), message));
         }
         if !kept.contains(&scope) {
             kept.push(scope);
         }
     }
-    let by_key = matches!(caller.method, Method::ApiKey(_));
-    if by_key && (kept.is_empty() || kept.iter().any(|scope| !caller.scopes.contains(scope))) {
+    if caller.is_by_key() && !scope::covers(&caller.scopes, &kept) {
         let message = "A key can only make keys with scopes of its own.";
         return Err(Error::new(Kind::Forbidden, "insufficient_scope", message).param("scopes"));
     }

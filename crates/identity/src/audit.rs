@@ -3,7 +3,7 @@
 //! Who acts and from where comes with the handle that is used ([`Identity::acting`]), so that no use-case can forget it.
 //! Not noted are guests who come in, and sessions that go on: they change nobody's rights.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use domain::{
     Error, Result,
@@ -15,18 +15,19 @@ use store::{StoreError, Tx};
 
 use crate::{Identity, time};
 
-/// Most that is kept of what a client calls itself, in characters.
-const MAX_USER_AGENT: usize = 256;
 /// Failed sign-ins are noted once in this time, for each account.
 const FAILURES_PER: i64 = 60;
 
 impl Identity {
     /// The same, for acts that come from here.
     #[must_use]
-    pub fn acting(&self, mut origin: Origin) -> Self {
-        let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
-        origin.user_agent = origin.user_agent.map(plain);
-        Self(Arc::clone(&self.0), Some(Arc::new(origin)))
+    pub fn acting(&self, origin: Origin) -> Self {
+        Self(Arc::clone(&self.0), Some(Arc::new(origin.plain())))
+    }
+
+    /// Where its acts come from.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.1.as_ref().and_then(|origin| origin.address)
     }
 
     /// A page of the audit log.
@@ -67,19 +68,12 @@ impl Identity {
         tx.insert_audit(&self.entry(act, by, target)).await
     }
 
-    /// Notes that a password was refused. Names that are nobody's share a line, and are not noted: what is typed there
-    /// may be a password.
-    pub(crate) async fn note_failure(&self, user: Option<&UserId>) -> Result<()> {
+    /// Notes that a password was refused, when there is time. Names that are nobody's share a line, and are not noted: what
+    /// is typed there may be a password.
+    pub(crate) fn note_refusal(&self, user: Option<&UserId>) {
         let entry = Entry { target: user.map(UserId::to_string), ..self.entry(Act::SignInFailed, None, "") };
         let minute = entry.created_at.seconds() / FAILURES_PER;
         let once = format!("{} {} {minute}", entry.act.as_str(), entry.target.as_deref().unwrap_or("nobody"));
-        time::limited(async {
-            let mut tx = self.0.store.write().await?;
-            if tx.insert_audit_once(&entry, &once).await? {
-                tx.commit().await?;
-            }
-            Ok(())
-        })
-        .await
+        self.0.last_used.note_refusal(entry, once);
     }
 }

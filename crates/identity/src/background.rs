@@ -7,14 +7,10 @@ use domain::Result;
 use store::{Revocation, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Identity, key_rotation, key_set, time};
+use crate::{Identity, clean_up, key_revocation, key_rotation, key_set};
 
 /// How often the other servers' keys are read, besides when a token names an unknown one.
 const LEARN_EVERY: Duration = Duration::from_mins(1);
-/// How often the expired is forgotten.
-const CLEAN_EVERY: Duration = Duration::from_mins(10);
-/// Sessions, and tokens, forgotten in one transaction: others wait for it on SQLite.
-const CLEAN_BATCH: u32 = 500;
 /// The pauses after failures.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -30,28 +26,15 @@ impl Identity {
             Box::pin(regularly(&stop, "publish the signing key", key_set::PUBLISH_EVERY, || keys.maintain(store))),
             Box::pin(regularly(&stop, "read the signing keys", LEARN_EVERY, || keys.read(store))),
             Box::pin(regularly(&stop, "renew the signing key", key_rotation::EVERY, || self.keep_signing_key_young())),
-            Box::pin(regularly(&stop, "forget expired sessions", CLEAN_EVERY, || self.clean())),
+            Box::pin(regularly(&stop, "follow a signing key's end", key_revocation::LOOK_EVERY, || {
+                self.leave_revoked_key()
+            })),
+            Box::pin(regularly(&stop, "forget what is over", clean_up::EVERY, || self.clean_up())),
+            Box::pin(regularly(&stop, "forget idle guests", clean_up::GUESTS_EVERY, || self.forget_idle_guests())),
+            Box::pin(self.keep_provider_known(&stop)),
             Box::pin(self.hear_revocations(&stop)),
             Box::pin(self.0.last_used.write(store, &stop)),
         );
-    }
-
-    /// Forgets expired sessions, refresh tokens, and sign-ins that nobody finished.
-    async fn clean(&self) -> Result<()> {
-        let now = self.0.clock.now();
-        loop {
-            let forgotten = time::limited(async {
-                let mut tx = self.0.store.write().await?;
-                let sessions = tx.delete_expired_sessions(now, CLEAN_BATCH).await?;
-                let tokens = tx.delete_expired_refresh_tokens(now, CLEAN_BATCH).await?;
-                let others = tx.delete_expired_code_flow(now, CLEAN_BATCH).await?;
-                tx.commit().await?;
-                Ok(sessions.max(tokens).max(others))
-            });
-            if forgotten.await? < u64::from(CLEAN_BATCH) {
-                return Ok(());
-            }
-        }
     }
 
     /// Forgets what other servers take back.
@@ -80,7 +63,14 @@ impl Identity {
         *pauses = Pauses::default();
         loop {
             match revocations.next().await {
-                Ok(gone) => self.0.verdicts.forget(&gone),
+                Ok(gone) => {
+                    self.0.verdicts.forget(&gone);
+                    // It may have been a key; if the database is away, the regular look finds it.
+                    if gone == Revocation::Unknown {
+                        self.leave_revoked_key().await.ok();
+                        self.0.keys.read(&self.0.store).await.ok();
+                    }
+                }
                 Err(error) => return error,
             }
         }
@@ -88,7 +78,7 @@ impl Identity {
 }
 
 /// Does `work` again and again; after a failure sooner.
-async fn regularly<W, F>(stop: &CancellationToken, what: &'static str, every: Duration, work: W)
+pub(crate) async fn regularly<W, F>(stop: &CancellationToken, what: &'static str, every: Duration, work: W)
 where
     W: Fn() -> F,
     F: Future<Output = Result<()>>,
@@ -126,7 +116,7 @@ impl Pauses {
     /// Waits after a failure, of which the first of a row is told to the operator; `false` when it is time to stop.
     async fn after(&mut self, error: &domain::Error, what: &str, stop: &CancellationToken) -> bool {
         if self.0 == FIRST_PAUSE {
-            tracing::warn!(causes = %error.causes(), "Could not {what}, and will try until it works: {error}");
+            tracing::warn!(task = what, %error, causes = %error.causes(), "A background task failed and is tried again");
         }
         let pause = self.0;
         self.0 = (pause * 2).min(LONGEST_PAUSE);

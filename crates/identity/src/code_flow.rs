@@ -12,15 +12,15 @@ use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{Error, Kind, Result, Secret, secret, user::User};
 use store::{AuthorizationCode, LoginRequest};
-use url::{Host, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
-use crate::{AccountWish, Identity, SignIn, time, verdicts};
+use crate::{AccountWish, Identity, SignIn, oidc::is_loopback, time, verdicts};
 
 /// The one client: this server's own callback.
 const CLIENT: &str = "jan";
 const SCOPE: &str = "openid profile email";
 /// How long a sign-in may take, and how long a code is good.
-const BEGUN: Duration = Duration::from_mins(10);
+pub(crate) const BEGUN: Duration = Duration::from_mins(10);
 const GRANTED: Duration = Duration::from_mins(1);
 /// Longest redirect target, and state, in bytes.
 const MAX_URL: usize = 2_048;
@@ -74,10 +74,7 @@ impl Identity {
             None => format!("{}/auth/done", self.0.issuer),
         };
         let now = self.0.clock.now();
-        self.0.beginnings.admit(from, now).map_err(|pause| {
-            let message = "Too many sign-ins are begun from this address.";
-            Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
-        })?;
+        self.admit_beginning(from)?;
         let state = BASE64_URL_SAFE_NO_PAD.encode(secret::random::<32>());
         let verifier = BASE64_URL_SAFE_NO_PAD.encode(secret::random::<32>());
         let challenge = challenge(&verifier);
@@ -98,6 +95,14 @@ impl Identity {
             .append_pair("code_challenge_method", "S256")
             .finish();
         Ok(Authorization { url: format!("{}/auth/authorize?{query}", self.0.issuer), state })
+    }
+
+    /// Counts a sign-in that is begun.
+    pub(crate) fn admit_beginning(&self, from: Option<IpAddr>) -> Result<()> {
+        self.0.beginnings.admit(from, self.0.clock.now()).map_err(|pause| {
+            let message = "Too many sign-ins are begun from this address.";
+            Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
+        })
     }
 
     /// Checks what a browser asks the sign-in page for, before anything is shown or sent anywhere.
@@ -137,6 +142,7 @@ impl Identity {
         from: Option<IpAddr>,
     ) -> Result<String> {
         self.check_authorization(request)?;
+        self.check_built_in()?;
         self.0.tries.admit(name, from, self.0.clock.now())?;
         let user = self.authenticate(name, password).await?;
         self.grant(request, browser, user).await
@@ -154,6 +160,7 @@ impl Identity {
         from: Option<IpAddr>,
     ) -> Result<String> {
         self.check_authorization(request)?;
+        self.check_built_in()?;
         if !self.0.options.registration {
             let message = "Accounts are made by the administrator on this server.";
             return Err(Error::new(Kind::Forbidden, "registration_disabled", message));
@@ -197,10 +204,7 @@ impl Identity {
             tx.commit().await?;
             Ok(begun)
         });
-        let begun = begun.await?.filter(|begun| begun.expires_at > now).ok_or_else(|| {
-            let message = "This sign-in was not begun here, took too long, or was finished before. Begin anew.";
-            Error::invalid("invalid_state", message).param("state")
-        })?;
+        let begun = begun.await?.filter(|begun| begun.expires_at > now).ok_or_else(invalid_state)?;
         let outcome = match code {
             None => Err(Error::invalid("invalid_request", "There is no code.").param("code")),
             Some(code) => self.exchange(code, &begun.verifier, browser).await,
@@ -234,7 +238,7 @@ impl Identity {
     }
 
     /// A target that a browser may be sent to with tokens: at this server's own origin or one that is listed.
-    fn check_redirect(&self, text: &str) -> Result<String> {
+    pub(crate) fn check_redirect(&self, text: &str) -> Result<String> {
         let refused = || {
             let message = "redirect_url is not at an origin that this server sends tokens to.";
             Error::invalid("invalid_redirect_url", message).param("redirect_url")
@@ -258,27 +262,24 @@ impl Identity {
         Err(refused())
     }
 
-    fn callback(&self) -> String {
+    pub(crate) fn callback(&self) -> String {
         format!("{}/auth/callback", self.0.issuer)
     }
 }
 
-fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+#[cold]
+pub(crate) fn invalid_state() -> Error {
+    let message = "This sign-in was not begun here, took too long, or was finished before. Begin anew.";
+    Error::invalid("invalid_state", message).param("state")
 }
 
 /// The bound on beginnings.
-pub(crate) fn beginnings() -> crate::guest_limit::GuestLimit {
-    crate::guest_limit::GuestLimit::new(BEGINNINGS)
+pub(crate) fn beginnings() -> crate::per_address::PerAddress {
+    crate::per_address::PerAddress::new(BEGINNINGS)
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! A credential is an access token or an API key. Both end in the database: a token at its session, a key at its row;
 //! so that what is taken back is taken back. What is malformed or not signed by a known key never gets that far.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use domain::{Error, Kind, Method, Principal, Result, Timestamp, api_key::Status, user::User};
 use store::TokenUser;
@@ -11,7 +14,7 @@ use store::TokenUser;
 use crate::{
     Identity,
     access_token::{self, Claims},
-    api_key, time,
+    api_key, oidc, time,
     verdicts::{self, Digest, Known},
 };
 
@@ -34,6 +37,8 @@ pub(crate) enum Refusal {
     ExpiredToken,
     RefreshToken,
     ApiKey,
+    /// The provider's user may not come in here.
+    NotAllowed,
 }
 
 impl Refusal {
@@ -45,6 +50,7 @@ impl Refusal {
             Self::RefreshToken => {
                 ("invalid_refresh_token", "The refresh token is not valid: it is unknown, used, expired or taken back.")
             }
+            Self::NotAllowed => return oidc::not_allowed(),
             Self::ApiKey => ("invalid_api_key", "The API key is not valid: it is unknown, revoked or expired."),
         };
         Error::new(Kind::Unauthenticated, code, message)
@@ -95,19 +101,33 @@ impl Identity {
         }
     }
 
-    /// The verdict. 401 for what is not good, 503 when the database does not answer.
-    pub async fn verify(&self, offered: Credentials<'_>) -> Verdict {
+    /// The verdict. 401 for what is not good, 429 when too much of that came `from` this address, 503 when the database
+    /// does not answer.
+    pub async fn verify(&self, offered: Credentials<'_>, from: Option<IpAddr>) -> Verdict {
         match (offered.bearer.map(Credential::bearer), offered.api_key.map(Credential::api_key)) {
-            (Some(one), None) | (None, Some(one)) => self.prove(one).await,
-            (Some(bearer), Some(key)) => agree(self.prove(bearer).await, self.prove(key).await),
+            (Some(one), None) | (None, Some(one)) => self.prove(one, from).await,
+            (Some(bearer), Some(key)) => agree(self.prove(bearer, from).await, self.prove(key, from).await),
             (None, None) => Err(missing()),
         }
     }
 
     /// Reads the proof of one credential and remembers the verdict.
-    async fn prove(&self, credential: Result<Credential<'_>, Refusal>) -> Verdict {
+    async fn prove(&self, credential: Result<Credential<'_>, Refusal>, from: Option<IpAddr>) -> Verdict {
         let credential = credential.map_err(Refusal::to_error)?;
         let digest = verdicts::digest(credential.text());
+        // On the heap, as it is awaited in two places and large.
+        let proving = Box::pin(async move { Ok(self.look_up(credential, digest).await?.0) });
+        // Whoever was known a moment ago is no guess, whatever else comes from there.
+        if self.0.verdicts.knew(&digest) { proving.await } else { self.counting_failures(from, proving).await }
+    }
+
+    /// Whom an access token or API key proves, and until when; looked up anew.
+    pub(crate) async fn proof(&self, text: &str) -> Result<(Arc<Principal>, Timestamp)> {
+        let credential = Credential::bearer(text).map_err(Refusal::to_error)?;
+        self.look_up(credential, verdicts::digest(text)).await
+    }
+
+    async fn look_up(&self, credential: Credential<'_>, digest: Digest) -> Result<(Arc<Principal>, Timestamp)> {
         let seen = self.0.verdicts.revocations();
         let now = self.0.clock.now();
         let found = match credential {
@@ -116,9 +136,9 @@ impl Identity {
         };
         match found {
             Ok(known) => {
-                let principal = Arc::clone(&known.principal);
+                let proof = (Arc::clone(&known.principal), known.expires_at);
                 self.0.verdicts.remember(digest, known, seen);
-                Ok(principal)
+                Ok(proof)
             }
             Err(refusal) => {
                 self.0.verdicts.refuse(digest, refusal, now);
@@ -128,13 +148,17 @@ impl Identity {
     }
 
     async fn prove_token(&self, token: &str, now: Timestamp) -> Result<Result<Known, Refusal>> {
+        // On the heap: it is large, and most tokens are ours.
+        if let Some(found) = Box::pin(self.prove_external(token, now)).await? {
+            return Ok(found);
+        }
         let claims = match self.claims(token, now).await? {
             Ok(claims) => claims,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Claims { sub, sid, jti, exp, .. } = claims;
+        let Claims { sub, sid, jti, exp, kid, .. } = claims;
         let store = &self.0.store;
-        let session = async { store.read().await?.access_token_user(&sub, &sid, &jti, now).await };
+        let session = async { store.read().await?.access_token_user(&sub, &sid, &jti, &kid, now).await };
         let Some(TokenUser { user, first_use }) = time::limited(session).await? else {
             return Ok(Err(Refusal::Token));
         };
@@ -165,7 +189,13 @@ impl Identity {
     }
 }
 
-fn known(user: User, method: Method, scopes: Vec<String>, proven_at: Timestamp, expires_at: Timestamp) -> Known {
+pub(crate) fn known(
+    user: User,
+    method: Method,
+    scopes: Vec<String>,
+    proven_at: Timestamp,
+    expires_at: Timestamp,
+) -> Known {
     let principal = Arc::new(principal(user, method, scopes));
     Known { principal, proven_at, expires_at, renewing: AtomicBool::new(false) }
 }

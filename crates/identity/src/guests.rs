@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::{Error, Kind, Result, Role, Timestamp, ids::UserId, secret, user::User};
+use domain::{Error, Kind, Result, Role, Scope, Timestamp, ids::UserId, scope::GuestSwitch, secret, user::User};
 
 use crate::{Identity, SignIn, time};
 
@@ -10,7 +10,7 @@ use crate::{Identity, SignIn, time};
 pub(crate) const DOMAIN: &str = "guest.invalid";
 
 impl Identity {
-    /// Makes a guest and signs it in. `from` is the address of the connection, never one that a header names.
+    /// Makes a guest and signs it in. `from` is the client's address.
     ///
     /// # Errors
     /// `guest_login_disabled`; `rate_limit_exceeded` for too many from one address.
@@ -20,11 +20,22 @@ impl Identity {
             return Err(Error::new(Kind::Unavailable(None), "guest_login_disabled", message));
         }
         let now = self.0.clock.now();
-        self.0.guest_limit.admit(from, now).map_err(|pause| {
+        self.0.new_guests.admit(from, now).map_err(|pause| {
             let message = "Too many new guests come from this address.";
             Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
         })?;
         self.let_in(self.new_guest(now)).await
+    }
+
+    /// Whether the operator lets guests do what the scope names.
+    pub fn lets_guests(&self, scope: Scope) -> bool {
+        let options = &self.0.options;
+        match scope.guest_switch() {
+            None => true,
+            Some(GuestSwitch::Chat) => options.guest_chat,
+            Some(GuestSwitch::Conversations) => options.guest_conversations,
+            Some(GuestSwitch::ApiKeys) => options.guest_api_keys,
+        }
     }
 
     fn new_guest(&self, now: Timestamp) -> User {

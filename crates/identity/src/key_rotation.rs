@@ -19,6 +19,11 @@ impl Identity {
     /// # Errors
     /// When the key's directory cannot be written, or the database does not answer; then nothing has changed.
     pub async fn rotate_signing_key(&self) -> Result<()> {
+        self.renew_signing_key(false).await
+    }
+
+    /// Puts a new key in the place of ours, which was taken back or just is old.
+    pub(crate) async fn renew_signing_key(&self, revoked: bool) -> Result<()> {
         let directory = self.0.keys_dir.clone();
         let (key, draft) = blocking(move || SigningKey::draft(&directory)).await?;
         if let Err(error) = self.0.keys.publish_next(key.public(), &self.0.store).await {
@@ -29,7 +34,7 @@ impl Identity {
         let directory = self.0.keys_dir.clone();
         blocking(move || SigningKey::install(&directory, &draft)).await?;
         tracing::info!(kid = key.public().kid, "Access tokens are signed with a new key from now on");
-        self.adopt(key);
+        self.adopt(key, revoked);
         Ok(())
     }
 
@@ -46,17 +51,19 @@ impl Identity {
             return self.rotate_signing_key().await;
         }
         self.0.keys.publish_next(found.public(), &self.0.store).await?;
-        self.adopt(found);
+        self.adopt(found, false);
         Ok(())
     }
 
-    fn adopt(&self, key: SigningKey) {
-        self.0.keys.adopt(key.public().clone());
+    pub(crate) fn adopt(&self, key: SigningKey, revoked: bool) {
+        self.0.keys.adopt(key.public().clone(), revoked);
         self.0.signing_key.store(Arc::new(key));
     }
 }
 
 /// Does what may take a while on a thread that may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, OpenError> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)
 }

@@ -114,7 +114,7 @@ impl KeySet {
         let peers = published.into_iter().filter_map(|key| match serde_json::from_value::<Jwk>(key.public_jwk) {
             Ok(jwk) if jwk.kid == key.kid => Some(jwk),
             _ => {
-                tracing::warn!(kid = %key.kid, "The published signing key {} is of an unknown form", key.kid);
+                tracing::warn!(kid = %key.kid, "A published signing key is of an unknown form");
                 None
             }
         });
@@ -123,15 +123,14 @@ impl KeySet {
     }
 
     /// Makes sure in `tx` that the other servers can know our key, before a token of it goes out. What comes back is for
-    /// [`KeySet::published`], after the commit.
+    /// [`KeySet::published`], after the commit. A key that was taken back has no tokens: the next moment has another.
     pub(crate) async fn publish(&self, tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
         let now = self.clock.now();
         let last = Timestamp::from_micros(self.published_at.load(Ordering::Relaxed));
         if time::is_within(last, now, PUBLISH_EVERY) {
             return Ok(None);
         }
-        self.publish_at(tx, now).await?;
-        Ok(Some(now))
+        if self.publish_at(tx, now).await? { Ok(Some(now)) } else { Err(StoreError::Unavailable(None)) }
     }
 
     /// Notes what [`KeySet::publish`] did, once it has committed.
@@ -155,7 +154,8 @@ impl KeySet {
         Ok(())
     }
 
-    async fn publish_at(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+    /// Publishes our key; `false` when it was taken back.
+    async fn publish_at(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, StoreError> {
         tx.publish_signing_key(&to_row(&self.own.load()), now).await
     }
 
@@ -171,11 +171,31 @@ impl KeySet {
         .await
     }
 
-    /// Takes `next` as our key. The one before counts on, as one of the published.
-    pub(crate) fn adopt(&self, next: Jwk) {
-        let known = self.current().public().to_vec();
+    /// Takes `next` as our key. The one before counts on, as one of the published, unless it was taken back.
+    pub(crate) fn adopt(&self, next: Jwk, revoked: bool) {
+        let mut known = self.current().public().to_vec();
+        if revoked {
+            let own = self.own.load();
+            known.retain(|key| key.kid != own.kid);
+        }
         self.current.store(Arc::new(collect(std::iter::once(next.clone()).chain(known))));
         self.own.store(Arc::new(next));
+    }
+
+    /// Takes a key back in `tx`, so that no server believes it any more; `false` when there is no such key to take back.
+    /// Ours is published first, so that it is taken back whether or not it ever signed.
+    pub(crate) async fn revoke(&self, tx: &mut Tx, kid: &str) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if kid == self.own.load().kid {
+            self.publish_at(tx, now).await?;
+        }
+        tx.revoke_signing_key(kid, now).await
+    }
+
+    /// Whether our key was taken back.
+    pub(crate) async fn own_is_revoked(&self, store: &Store) -> Result<bool> {
+        let own = self.own.load_full();
+        time::limited(async { store.read().await?.is_signing_key_revoked(&own.kid).await }).await
     }
 
     /// When our key was first published; none before it is.
@@ -200,7 +220,7 @@ fn collect(keys: impl IntoIterator<Item = Jwk>) -> Keys {
                 collected.public.push(jwk);
             }
             Some(_) => {}
-            None => tracing::warn!(kid = %jwk.kid, "The signing key {} cannot verify and is left out", jwk.kid),
+            None => tracing::warn!(kid = %jwk.kid, "A signing key cannot verify and is left out"),
         }
     }
     collected

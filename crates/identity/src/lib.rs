@@ -6,10 +6,10 @@
 //! once here and within two seconds on every other server.
 //!
 //! The use-cases are: come in as a guest; make an account of it; sign in; renew a sign-in and end it; make, list and take back API keys; look oneself up; and the public keys for
-//! those who verify tokens themselves.
+//! those who verify tokens themselves. Users of one external OpenID Connect provider may come in as well (`oidc`).
 //!
-//! The crate knows no HTTP: it neither sees headers nor names paths. It trusts no key that is not its own or in the
-//! database, and no role that is not in the user's row.
+//! The crate serves no HTTP: it neither sees a request's headers nor answers it. It trusts no key that is not its own, in
+//! the database or the provider's, and no role that is not in the user's row.
 
 mod access_token;
 mod accounts;
@@ -17,17 +17,22 @@ mod administration;
 mod api_key;
 mod audit;
 mod background;
+mod clean_up;
 mod code_flow;
 mod credentials;
+mod email_proof;
 mod error;
-mod guest_limit;
 mod guests;
+mod introspection;
 mod jwk;
+mod key_revocation;
 mod key_rotation;
 mod key_set;
 mod last_used;
+mod oidc;
 mod options;
 mod passwords;
+mod per_address;
 mod sessions;
 mod setup;
 mod signing_key;
@@ -37,25 +42,28 @@ mod verdicts;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use arc_swap::ArcSwap;
 use domain::{Clock, Error, Kind, Principal, Result, audit::Origin, user::User};
+use outbound::Client;
 use store::Store;
 
 pub use accounts::AccountWish;
 pub use administration::UserChange;
-pub use api_key::{MANAGE, NewKey};
+pub use api_key::NewKey;
 pub use code_flow::{Authorization, AuthorizationRequest, Landing};
 pub use credentials::{Credentials, Verdict};
 pub use error::OpenError;
+pub use introspection::Introspection;
 pub use jwk::Jwk;
+pub use oidc::{Answer, Arrival, Arrived, LoginWish, OidcOptions};
 pub use options::{Options, OptionsError};
 pub use sessions::{MARK as REFRESH_MARK, SignIn};
 
 use crate::{
-    guest_limit::GuestLimit, key_set::KeySet, last_used::LastUsed, passwords::Passwords, signing_key::SigningKey,
+    key_set::KeySet, last_used::LastUsed, passwords::Passwords, per_address::PerAddress, signing_key::SigningKey,
     tries::Tries, verdicts::Verdicts,
 };
 
@@ -76,9 +84,14 @@ struct Inner {
     keys: KeySet,
     verdicts: Verdicts,
     last_used: LastUsed,
-    guest_limit: GuestLimit,
+    /// Guests that addresses make.
+    new_guests: PerAddress,
     /// Sign-ins that addresses begin.
-    beginnings: GuestLimit,
+    beginnings: PerAddress,
+    /// Whose users come in besides ours.
+    provider: OnceLock<oidc::Provider>,
+    /// Credentials unknown here that addresses send.
+    unknown_credentials: PerAddress,
     tries: Tries,
     passwords: Passwords,
 }
@@ -99,7 +112,7 @@ impl Identity {
         options.check()?;
         let signing_key = SigningKey::open(keys_dir)?;
         let keys = KeySet::new(signing_key.public().clone(), options.access_token_life(), clock.clone());
-        let guest_limit = GuestLimit::new(options.guest_logins_per_hour);
+        let new_guests = PerAddress::new(options.guest_logins_per_hour);
         let inner = Inner {
             options,
             issuer,
@@ -110,12 +123,22 @@ impl Identity {
             keys,
             verdicts: Verdicts::new(),
             last_used: LastUsed::new(),
-            guest_limit,
+            new_guests,
             beginnings: code_flow::beginnings(),
+            provider: OnceLock::new(),
+            unknown_credentials: PerAddress::of_unknown_credentials(),
             tries: Tries::new(),
             passwords: Passwords::new(),
         };
         Ok(Self(Arc::new(inner), None))
+    }
+
+    /// From now on the external provider is asked through `client`, if one is configured; without this, nobody comes in
+    /// through it.
+    pub fn reach_provider_through(&self, client: &Client) {
+        if let Some(provider) = oidc::provider(&self.0.options.oidc, client, &self.0.clock) {
+            let _first = self.0.provider.set(provider);
+        }
     }
 
     /// What tokens name as their issuer.
@@ -125,7 +148,7 @@ impl Identity {
 
     /// Whether anybody may make an account.
     pub fn registration(&self) -> bool {
-        self.0.options.registration
+        self.0.options.registration && self.built_in_sign_in()
     }
 
     /// The clock that decides what has expired.

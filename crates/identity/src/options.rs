@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::OidcOptions;
+
 /// Longest life of anything, ten years: far enough to be no limit, near enough that no sum overflows.
 const LONGEST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
@@ -23,12 +25,24 @@ pub struct Options {
     /// machine itself (loopback) is development, tests or a proxy that hides the addresses, and may make
     /// 10 000.
     pub guest_logins_per_hour: u32,
-    /// Whether guests may make API keys.
+    /// Whether guests may chat.
+    pub guest_chat: bool,
+    /// Whether guests may keep conversations, projects and shares.
+    pub guest_conversations: bool,
+    /// Whether guests may have API keys.
     pub guest_api_keys: bool,
     /// How long an access token is good, in seconds.
     pub access_token_seconds: u64,
     /// How long a sign-in lasts without being renewed: the life of a refresh token, in seconds.
     pub refresh_token_seconds: u64,
+    /// After how many days an account's user has to sign in again, however often the sign-in was renewed; 0 for never.
+    /// Guests cannot sign in again: theirs lasts as long as they renew it.
+    pub session_days: u64,
+    /// After how many days of absence a guest is deleted who has left nothing: no key that is good, and nothing of its
+    /// own. 0 for never.
+    pub idle_guest_days: u64,
+    /// For how many days lines of the audit log are kept; 0 for ever.
+    pub audit_log_days: u64,
     /// After how many days access tokens are signed with a new key; 0 for never. Tokens of the old one stay good until
     /// they lapse.
     pub signing_key_days: u64,
@@ -38,6 +52,8 @@ pub struct Options {
     pub api_key_hours: u64,
     /// API keys that a user may have at a time; revoked and expired ones do not count.
     pub api_keys_per_user: u32,
+    /// An external OpenID Connect provider whose users may sign in.
+    pub oidc: OidcOptions,
 }
 
 impl Default for Options {
@@ -47,13 +63,19 @@ impl Default for Options {
             registration: true,
             redirect_origins: Vec::new(),
             guest_logins_per_hour: 30,
+            guest_chat: true,
+            guest_conversations: true,
             guest_api_keys: true,
             access_token_seconds: 60 * 60,
             refresh_token_seconds: 30 * 24 * 60 * 60,
+            session_days: 90,
+            idle_guest_days: 30,
+            audit_log_days: 365,
             signing_key_days: 90,
             api_key_prefix: "sk_live".to_owned(),
             api_key_hours: 90 * 24,
             api_keys_per_user: 5,
+            oidc: OidcOptions::default(),
         }
     }
 }
@@ -86,8 +108,16 @@ impl Options {
             }
         }
         let most_days = LONGEST_SECONDS / 86_400;
-        if self.signing_key_days > most_days {
-            return error("signing_key_days", format!("must be at most {most_days}"));
+        let days = [
+            ("session_days", self.session_days),
+            ("idle_guest_days", self.idle_guest_days),
+            ("audit_log_days", self.audit_log_days),
+            ("signing_key_days", self.signing_key_days),
+        ];
+        for (field, value) in days {
+            if value > most_days {
+                return error(field, format!("must be at most {most_days}"));
+            }
         }
         if self.refresh_token_seconds < self.access_token_seconds {
             return error("refresh_token_seconds", "must not be less than access_token_seconds".to_owned());
@@ -104,6 +134,7 @@ impl Options {
                 );
             }
         }
+        self.oidc.check()?;
         let prefix = &self.api_key_prefix;
         let well_formed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         if !prefix.starts_with("sk_") || prefix.len() > 32 || !prefix.bytes().all(well_formed) {
@@ -123,12 +154,32 @@ impl Options {
 
     /// None when the key is kept for ever.
     pub(crate) fn signing_key_life(&self) -> Option<Duration> {
-        if self.signing_key_days == 0 { None } else { Some(Duration::from_hours(self.signing_key_days * 24)) }
+        days(self.signing_key_days)
+    }
+
+    /// None when a sign-in lasts as long as it is renewed.
+    pub(crate) fn session_life(&self) -> Option<Duration> {
+        days(self.session_days)
+    }
+
+    /// None when guests are kept for ever.
+    pub(crate) fn idle_guest_life(&self) -> Option<Duration> {
+        days(self.idle_guest_days)
+    }
+
+    /// None when the log is kept for ever.
+    pub(crate) fn audit_log_life(&self) -> Option<Duration> {
+        days(self.audit_log_days)
     }
 
     pub(crate) fn api_key_life(&self) -> Duration {
         Duration::from_secs(self.api_key_hours.saturating_mul(3_600))
     }
+}
+
+/// A number of days; none for 0.
+fn days(count: u64) -> Option<Duration> {
+    if count == 0 { None } else { Some(Duration::from_hours(count * 24)) }
 }
 
 #[cfg(test)]
@@ -150,6 +201,9 @@ mod tests {
         assert_eq!(check(|o| o.access_token_seconds = 0), "access_token_seconds");
         assert_eq!(check(|o| o.api_key_hours = u64::MAX), "api_key_hours");
         assert_eq!(check(|o| o.signing_key_days = u64::MAX), "signing_key_days");
+        assert_eq!(check(|o| o.session_days = u64::MAX), "session_days");
+        assert_eq!(check(|o| o.idle_guest_days = u64::MAX), "idle_guest_days");
+        assert_eq!(check(|o| o.audit_log_days = u64::MAX), "audit_log_days");
         assert_eq!(check(|o| o.refresh_token_seconds = 60), "refresh_token_seconds");
         for origin in ["app.example", "*", "https://app.example/path", "javascript:1", "https://u:p@app.example"] {
             let options = Options { redirect_origins: vec![origin.to_owned()], ..Options::default() };

@@ -2,6 +2,9 @@
 //!
 //! A hash takes some twenty megabytes and tens of milliseconds of a processor, which is its purpose. So there is a bound
 //! on how many are made at once, and on how long one waits for its turn.
+//!
+//! What is hashed is the text as RFC 8265 prepares it (`OpaqueString`): keyboards differ in how they write an \u{e9} or a
+//! space, and the same password must be the same from each.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +14,7 @@ use argon2::{
 };
 use domain::{Error, Kind, Result, Secret};
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
 
 /// Hashes made at once; as many times the memory.
 const AT_ONCE: usize = 2;
@@ -37,8 +41,7 @@ impl Passwords {
     /// # Errors
     /// 400 with `password` as the field when it is too short or too long; 503 when too many wait.
     pub(crate) async fn hash(&self, password: &Secret) -> Result<String> {
-        check(password)?;
-        let password = password.clone();
+        let password = check(password)?;
         let hash = move || {
             let hash: PasswordHash = Argon2::default().hash_password(password.expose().as_bytes())?;
             Ok::<_, password_hash::Error>(hash.to_string())
@@ -51,7 +54,7 @@ impl Passwords {
         if password.expose().len() > LONGEST {
             return Ok(false);
         }
-        let password = password.clone();
+        let password = prepare(password);
         let verify = move || {
             let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
             match Argon2::default().verify_password(password.expose().as_bytes(), &hash) {
@@ -84,13 +87,29 @@ impl Passwords {
     }
 }
 
-fn check(password: &Secret) -> Result<()> {
-    let text = password.expose();
-    if text.chars().count() < SHORTEST || text.len() > LONGEST {
-        let message = format!("password needs at least {SHORTEST} characters and has at most {LONGEST} bytes.");
-        return Err(Error::invalid_parameter("password", message));
+/// A new password as it is hashed.
+fn check(password: &Secret) -> Result<Secret> {
+    let error = |message: String| Err(Error::invalid_parameter("password", message));
+    // Before it is prepared, which takes as long as the text is.
+    if password.expose().len() <= LONGEST {
+        let prepared = prepare(password);
+        if prepared.expose().chars().any(char::is_control) {
+            return error("password must not hold control characters.".to_owned());
+        }
+        if prepared.expose().chars().count() >= SHORTEST {
+            return Ok(prepared);
+        }
     }
-    Ok(())
+    error(format!("password needs at least {SHORTEST} characters and has at most {LONGEST} bytes."))
+}
+
+/// The password with each space plain and each letter composed (RFC 8265, 4.2.2). What that forbids besides, a new
+/// password is checked for; one that is tried just is not right.
+fn prepare(password: &Secret) -> Secret {
+    let is_space =
+        |c| matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}');
+    let plain = password.expose().chars().map(|c| if is_space(c) { ' ' } else { c });
+    Secret::new(plain.nfc().collect::<String>())
 }
 
 #[cfg(test)]
@@ -108,6 +127,21 @@ mod tests {
         assert!(!passwords.verify(&Secret::new("correct horse"), Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify(&Secret::new("x".repeat(1_000_000)), Some(hash)).await.unwrap());
         assert!(passwords.verify(&password, Some("plain".to_owned())).await.is_err(), "a row that no server wrote");
+    }
+
+    #[tokio::test]
+    async fn the_same_letters_are_the_same_password() {
+        let passwords = Passwords::new();
+        let hash = passwords.hash(&Secret::new("caf\u{e9} au lait")).await.unwrap();
+        for same in ["cafe\u{301} au lait", "caf\u{e9}\u{a0}au\u{3000}lait"] {
+            assert!(passwords.verify(&Secret::new(same), Some(hash.clone())).await.unwrap(), "{same:?}");
+        }
+        for other in ["cafe au lait", "CAF\u{c9} au lait", "caf\u{e9}  au lait", " caf\u{e9} au lait"] {
+            assert!(!passwords.verify(&Secret::new(other), Some(hash.clone())).await.unwrap(), "{other:?}");
+        }
+        // A fullwidth letter is another one.
+        let wide = passwords.verify(&Secret::new("\u{ff43}af\u{e9} au lait"), Some(hash)).await.unwrap();
+        assert!(!wide);
     }
 
     #[tokio::test]
@@ -137,7 +171,9 @@ mod tests {
     #[tokio::test]
     async fn lengths_are_bounded() {
         let passwords = Passwords::new();
-        for bad in [String::new(), "1234567".to_owned(), "x".repeat(LONGEST + 1)] {
+        let decomposed = "e\u{301}".repeat(7);
+        for bad in [String::new(), "1234567".to_owned(), decomposed, "tab\tin side".to_owned(), "x".repeat(LONGEST + 1)]
+        {
             let error = passwords.hash(&Secret::new(bad)).await.unwrap_err();
             assert_eq!((error.code(), error.param_name()), ("invalid_parameter", Some("password")));
         }

@@ -10,7 +10,11 @@
 //!   and a new pair is handed out.
 //! - Otherwise two parties have the token, and one of them stole it: the session ends for both.
 //!
-//! So there is never more than one token with which a session can go on.
+//! So there is never more than one token with which a session can go on. One that another took the place of is refused
+//! while its tab may not know better, for [`GRACE`]; whoever comes with it later is one of two parties (RFC 9700, 4.14.2).
+//!
+//! However often it is renewed, an account's session ends some day, and its user signs in again. A guest's does not: a
+//! guest cannot sign in again, and would lose everything.
 
 use std::time::Duration;
 
@@ -27,6 +31,7 @@ use store::{NewRefreshToken, RefreshToken, RefreshTokenState, Revocation, StoreE
 use crate::{
     Identity,
     access_token::{self, Claims},
+    accounts::is_guest,
     api_key,
     credentials::Refusal,
     time,
@@ -140,7 +145,7 @@ impl Identity {
                 id: SessionId::new(&self.0.clock),
                 user_id: user.id.clone(),
                 created_at: now,
-                expires_at: now + self.0.options.refresh_token_life(),
+                expires_at: self.session_end(user, now),
             },
         )
     }
@@ -167,14 +172,18 @@ impl Identity {
         pair.into_sign_in(user)
     }
 
-    /// Exchanges a refresh token for a new pair of tokens; the sign-in lasts longer by that.
+    /// Exchanges a refresh token for a new pair of tokens; the sign-in lasts longer by that, within its whole life.
     ///
     /// # Errors
-    /// `invalid_refresh_token`.
+    /// `invalid_refresh_token`; `rate_limit_exceeded` for too many such from one address.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignIn> {
         if !is_well_formed(refresh_token) {
             return Err(Refusal::RefreshToken.to_error());
         }
+        self.counting_failures(self.address(), self.renew(refresh_token)).await
+    }
+
+    async fn renew(&self, refresh_token: &str) -> Result<SignIn> {
         let digest = verdicts::digest(refresh_token);
         let now = self.0.clock.now();
         // Looked up without the writer's lock first: a guess costs no more than a read.
@@ -182,7 +191,12 @@ impl Identity {
         let Some(found) = found.filter(|token| is_live(token, now)) else {
             return Err(Refusal::RefreshToken.to_error());
         };
-        let session = Session { expires_at: now + self.0.options.refresh_token_life(), ..found.session };
+        let expires_at = self.session_end(&found.user, found.session.created_at);
+        if expires_at <= now {
+            // The operator lets sign-ins last less long than when this one began.
+            return Err(Refusal::RefreshToken.to_error());
+        }
+        let session = Session { expires_at, ..found.session };
         let pair = self.new_pair(&found.user, session)?;
         match time::limited(self.rotate(&digest, &pair, now)).await? {
             Rotation::Replaced(published) => Ok(self.hand_out(pair, found.user, published)),
@@ -206,7 +220,8 @@ impl Identity {
             return Ok(Rotation::Refused);
         };
         match token.state {
-            RefreshTokenState::Superseded => return Ok(Rotation::Refused),
+            RefreshTokenState::Superseded(at) if time::is_within(at, now, GRACE) => return Ok(Rotation::Refused),
+            RefreshTokenState::Superseded(_) => return self.end_reused(tx, session, now).await,
             RefreshTokenState::Unused => {
                 tx.spend_refresh_token(digest, now).await?;
             }
@@ -214,13 +229,7 @@ impl Identity {
                 match judge(tx.refresh_token_successors(digest).await?, at, now) {
                     Reuse::Concurrent => {}
                     Reuse::Lost => tx.revoke_successors_access(digest, now).await?,
-                    Reuse::Stolen => {
-                        tx.revoke_session(&session.user_id, &session.id, now).await?;
-                        // By whom, nobody knows: one of the two is not the user.
-                        self.note(&mut tx, Act::SessionReused, None, session.id.as_str()).await?;
-                        tx.commit().await?;
-                        return Ok(Rotation::Reused);
-                    }
+                    Reuse::Stolen => return self.end_reused(tx, session, now).await,
                 }
                 tx.supersede_refresh_tokens(digest, now).await?;
             }
@@ -232,33 +241,67 @@ impl Identity {
         Ok(Rotation::Replaced(published))
     }
 
+    /// Ends a session whose token two parties have.
+    async fn end_reused(&self, mut tx: Tx, session: &Session, now: Timestamp) -> Result<Rotation, StoreError> {
+        tx.revoke_session(&session.user_id, &session.id, now).await?;
+        // By whom, nobody knows: one of the two is not the user.
+        self.note(&mut tx, Act::SessionReused, None, session.id.as_str()).await?;
+        tx.commit().await?;
+        Ok(Rotation::Reused)
+    }
+
+    /// Until when a session of `user` that began at `since` lasts if it is renewed now.
+    fn session_end(&self, user: &User, since: Timestamp) -> Timestamp {
+        let renewed = self.0.clock.now() + self.0.options.refresh_token_life();
+        match self.0.options.session_life() {
+            Some(life) if !is_guest(user) => renewed.min(since + life),
+            _ => renewed,
+        }
+    }
+
     /// Ends the session that a credential proves: at once here, within two seconds on every other server. A session that
     /// is over already is no error, so that nobody is kept from leaving twice.
     ///
     /// # Errors
-    /// 401 for a credential that proves no session; 400 for an API key, which has none.
+    /// 401 for a credential that proves no session; 400 for an API key, which has none; `rate_limit_exceeded` for too
+    /// many of the former from one address.
     pub async fn end_session(&self, credential: &str) -> Result<()> {
+        self.end(credential).await.map(drop)
+    }
+
+    /// Ends the session that a credential proves; the issuer and ID token by which a provider knows it, if one does.
+    pub(crate) async fn end(&self, credential: &str) -> Result<Option<(String, String)>> {
         let now = self.0.clock.now();
-        let (user, session) = if credential.starts_with(MARK) {
-            self.session_of_refresh_token(credential, now).await?
-        } else if credential.starts_with(api_key::MARK) {
-            return Err(self.api_key_has_no_session(credential, now).await?);
-        } else {
-            match self.claims(credential, now).await? {
-                Ok(claims) => (claims.sub, claims.sid),
-                Err(refusal) => return Err(refusal.to_error()),
-            }
-        };
-        time::limited(async {
+        if self.counting_failures(self.address(), self.deny_external(credential, now)).await? {
+            return Ok(None);
+        }
+        let (user, session) = self.counting_failures(self.address(), self.session_of(credential, now)).await?;
+        let external = time::limited(async {
             let mut tx = self.0.store.write().await?;
             if tx.revoke_session(&user, &session, now).await? {
                 self.note(&mut tx, Act::SessionEnded, Some(&user), session.as_str()).await?;
             }
-            tx.commit().await
+            let external = tx.take_external_session(&session).await?;
+            tx.commit().await?;
+            Ok(external)
         })
         .await?;
         self.0.verdicts.forget(&Revocation::Session(session));
-        Ok(())
+        Ok(external)
+    }
+
+    /// Whose session a credential proves, and which.
+    async fn session_of(&self, credential: &str, now: Timestamp) -> Result<(UserId, SessionId)> {
+        if credential.starts_with(MARK) {
+            self.session_of_refresh_token(credential, now).await
+        } else if credential.starts_with(api_key::MARK) {
+            Err(self.api_key_has_no_session(credential, now).await?)
+        } else {
+            match self.claims(credential, now).await? {
+                Ok(claims) => Ok((claims.sub, claims.sid)),
+                Err(refusal) => Err(refusal.to_error()),
+            }
+        }
     }
 
     /// Spent and superseded tokens prove their session too: who has one may leave.

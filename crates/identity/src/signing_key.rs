@@ -42,7 +42,7 @@ impl SigningKey {
         }
         let der = generate()?;
         match publish(directory, &path, der.as_ref()) {
-            Ok(()) => tracing::info!(path = %path.display(), "Made the signing key {}", path.display()),
+            Ok(()) => tracing::info!(path = %path.display(), "Made a signing key"),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(OpenError::File { path, doing: "written", source }),
         }
@@ -130,6 +130,6 @@ fn warn_if_readable(path: &Path) {
         && about.permissions().mode() & 0o077 != 0
     {
         let path = path.display();
-        tracing::warn!(%path, "Others can read the signing key {path} and sign in as anybody: chmod 600 it");
+        tracing::warn!(%path, "Others can read the signing key and sign in as anybody: chmod 600 it");
     }
 }

@@ -3,14 +3,12 @@
 //!
 //! The second bound is far above the first, so that whoever guesses at somebody's account does not keep its owner out.
 
-use std::{net::IpAddr, sync::Mutex, time::Duration};
+use std::{hash::Hash, net::IpAddr, time::Duration};
 
-use domain::{Error, Kind, Result, Timestamp, ids::UserId};
-use quick_cache::unsync::Cache;
-
-use crate::{
-    guest_limit::{self, take},
-    verdicts::{self, Digest},
+use domain::{
+    Error, Kind, Result, Timestamp,
+    ids::UserId,
+    rate_limit::{Rate, RateLimiter, customer},
 };
 
 /// Tries in an hour.
@@ -22,11 +20,11 @@ const ONE_GUEST: u32 = 20;
 /// Accounts and places remembered.
 const REMEMBERED: usize = 10_000;
 
-pub(crate) struct Tries(Mutex<Cache<Digest, Timestamp>>);
+pub(crate) struct Tries(RateLimiter);
 
 impl Tries {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Cache::new(3 * REMEMBERED)))
+        Self(RateLimiter::new(3 * REMEMBERED))
     }
 
     /// Counts a try at the account of this name.
@@ -35,16 +33,12 @@ impl Tries {
     /// `rate_limit_exceeded`.
     pub(crate) fn admit(&self, name: &str, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let name = name.trim().to_lowercase();
-        let from = from.map(guest_limit::whose);
-        let place = format!("{from:?}");
+        let from = from.map(customer);
         // All who come from this machine may be one proxy.
         let per_place = if from.is_some_and(|from| from.is_loopback()) { 100 * ONE_PLACE } else { ONE_PLACE };
-        let keys = [
-            (format!("both {place} {name}"), ONE_ACCOUNT_FROM_ONE_PLACE),
-            (format!("place {place}"), per_place),
-            (format!("account {name}"), ONE_ACCOUNT),
-        ];
-        self.take(&keys, now)
+        self.take(("both", from, &name), ONE_ACCOUNT_FROM_ONE_PLACE, now)?;
+        self.take(("place", from), per_place, now)?;
+        self.take(("account", &name), ONE_ACCOUNT, now)
     }
 
     /// Counts a guest's try to get an account.
@@ -52,15 +46,14 @@ impl Tries {
     /// # Errors
     /// `rate_limit_exceeded`.
     pub(crate) fn admit_upgrade(&self, guest: &UserId, now: Timestamp) -> Result<()> {
-        self.take(&[(format!("upgrade {guest}"), ONE_GUEST)], now)
+        self.take(("upgrade", guest), ONE_GUEST, now)
     }
 
-    fn take(&self, keys: &[(String, u32)], now: Timestamp) -> Result<()> {
-        let mut whole_at = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (key, per_hour) in keys {
-            take(&mut whole_at, verdicts::digest(key), *per_hour, now).map_err(too_many)?;
+    fn take(&self, key: impl Hash, per_hour: u32, now: Timestamp) -> Result<()> {
+        match self.0.take(key, Rate::per_hour(per_hour), now).retry_after {
+            None => Ok(()),
+            Some(pause) => Err(too_many(pause)),
         }
-        Ok(())
     }
 }
 

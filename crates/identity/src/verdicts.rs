@@ -77,6 +77,11 @@ impl Verdicts {
         if time::is_within(at, now, FRESH) { Some(Err(refusal)) } else { None }
     }
 
+    /// Whether the credential was good when it was last looked at, however long ago, unless that is forgotten.
+    pub(crate) fn knew(&self, digest: &Digest) -> bool {
+        self.known.peek(digest).is_some()
+    }
+
     /// What was taken back so far; ask before reading a proof.
     pub(crate) fn revocations(&self) -> u64 {
         *self.lock()

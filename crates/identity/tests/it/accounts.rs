@@ -42,9 +42,25 @@ on_both_databases! {
             let caller = server.bearer(back.access_token.expose()).await.unwrap();
             assert!(caller.user_id == guest.user.id && !caller.is_guest());
         }
-        // What the guest was given is the account's from now on, without waiting for a cache.
-        assert!(!server.bearer(guest.access_token.expose()).await.unwrap().is_guest());
-        server.identity.refresh(guest.refresh_token.expose()).await.unwrap();
+    }
+
+    /// Somebody may have handed the guest a token of a guest of his own, and waits.
+    async fn an_upgrade_ends_all_other_sign_ins(database: Database) {
+        let server = Server::new(&database).await;
+        let planted = server.guest().await;
+        let victim = server.identity.refresh(planted.refresh_token.expose()).await.unwrap();
+        let caller = server.bearer(victim.access_token.expose()).await.unwrap();
+        let (_, key) = server.key(&caller, &[]).await;
+        server.bearer(planted.access_token.expose()).await.unwrap();
+        let upgraded = server.identity.upgrade(&caller, wish("ada")).await.unwrap();
+        for old in [&planted, &victim] {
+            assert_eq!(server.refusal(old.access_token.expose()).await, "invalid_token");
+            let error = server.identity.refresh(old.refresh_token.expose()).await.unwrap_err();
+            assert_eq!(error.code(), "invalid_refresh_token");
+        }
+        assert!(!server.bearer(upgraded.access_token.expose()).await.unwrap().is_guest());
+        server.identity.refresh(upgraded.refresh_token.expose()).await.unwrap();
+        assert!(!server.bearer(key.expose()).await.unwrap().is_guest(), "keys are kept, and the account's at once");
     }
 
     async fn whatever_is_wrong_is_one_answer(database: Database) {
@@ -104,8 +120,11 @@ on_both_databases! {
         let two = one.peer(&database).await;
         let guest = one.guest().await;
         let caller = two.bearer(guest.access_token.expose()).await.unwrap();
+        let (_, key) = one.key(&caller, &[]).await;
+        assert!(two.bearer(key.expose()).await.unwrap().is_guest());
         one.identity.upgrade(&caller, wish("ada")).await.unwrap();
         two.clock.advance(Duration::from_secs(2));
-        assert!(!two.bearer(guest.access_token.expose()).await.unwrap().is_guest());
+        assert!(!two.bearer(key.expose()).await.unwrap().is_guest());
+        assert_eq!(two.refusal(guest.access_token.expose()).await, "invalid_token");
     }
 }

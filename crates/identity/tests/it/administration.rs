@@ -72,17 +72,28 @@ on_both_databases! {
         let ada = account(&server, "ada", vec![Role::User]).await;
         let old = server.identity.sign_in("ada", &Secret::new("correct horse")).await.unwrap();
         server.bearer(old.access_token.expose()).await.unwrap();
-        server.identity.reset_password(&ada, &Secret::new("battery staple")).await.unwrap();
+        server.identity.reset_password(&ada, &Secret::new("battery staple"), false).await.unwrap();
         assert_eq!(server.refusal(old.access_token.expose()).await, "invalid_token");
         assert!(server.identity.refresh(old.refresh_token.expose()).await.is_err());
         assert!(server.identity.sign_in("ada", &Secret::new("correct horse")).await.is_err());
         server.identity.sign_in("ada", &Secret::new("battery staple")).await.unwrap();
 
-        let short = server.identity.reset_password(&ada, &Secret::new("short")).await.unwrap_err();
+        let short = server.identity.reset_password(&ada, &Secret::new("short"), false).await.unwrap_err();
         assert_eq!(short.param_name(), Some("password"));
         let guest = server.guest().await.user;
-        let error = server.identity.reset_password(&guest, &Secret::new("battery staple")).await.unwrap_err();
+        let error = server.identity.reset_password(&guest, &Secret::new("battery staple"), false).await.unwrap_err();
         assert_eq!(error.code(), "not_an_account");
+    }
+
+    async fn a_new_password_says_what_becomes_of_the_keys(database: Database) {
+        let server = Server::new(&database).await;
+        let ada = account(&server, "ada", vec![Role::User]).await;
+        let (_, key) = server.key(&Identity::act_as(ada.clone()), &[]).await;
+        server.bearer(key.expose()).await.unwrap();
+        assert_eq!(server.identity.reset_password(&ada, &Secret::new("battery staple"), false).await.unwrap(), 1);
+        server.bearer(key.expose()).await.expect("programs go on");
+        assert_eq!(server.identity.reset_password(&ada, &Secret::new("battery staple"), true).await.unwrap(), 0);
+        assert_eq!(server.refusal(key.expose()).await, "invalid_api_key");
     }
 
     async fn a_disabled_user_is_out_everywhere_until_let_in(database: Database) {

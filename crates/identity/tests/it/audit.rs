@@ -85,7 +85,7 @@ on_both_databases! {
         server.identity.end_session(sign_in.refresh_token.expose()).await.unwrap();
         server.identity.end_session(sign_in.refresh_token.expose()).await.unwrap();
         tick();
-        shell.reset_password(&ada, &Secret::new("battery staple")).await.unwrap();
+        shell.reset_password(&ada, &Secret::new("battery staple"), false).await.unwrap();
         tick();
         shell.set_roles(&ada.id, &[Role::Admin]).await.unwrap();
         shell.set_roles(&ada.id, &[Role::Admin]).await.unwrap();
@@ -151,6 +151,7 @@ on_both_databases! {
         for name in ["ada", "ada@example.org", "nobody", "hunter2", "ada"] {
             assert!(server.identity.sign_in(name, &wrong).await.is_err());
         }
+        server.settle().await;
         let failures = Filter { act: Some(Act::SignInFailed), ..Filter::default() };
         let mut targets: Vec<_> =
             lines(&server, failures.clone()).await.into_iter().map(|line| line.target).collect();
@@ -158,6 +159,7 @@ on_both_databases! {
         assert_eq!(targets, [None, Some(ada.id.to_string())]);
         server.clock.advance(Duration::from_mins(1));
         assert!(server.identity.sign_in("ada", &wrong).await.is_err());
+        server.settle().await;
         assert_eq!(lines(&server, failures).await.len(), 3);
     }
 

@@ -118,7 +118,7 @@ on_both_databases! {
         // Granted for a password that is not the password any more.
         let request = begin(&server).await;
         let held = code(&server, &request).await;
-        server.identity.reset_password(&ada, &Secret::new("battery staple")).await.unwrap();
+        server.identity.reset_password(&ada, &Secret::new("battery staple"), false).await.unwrap();
         assert_eq!(finish(&server, &request.state, &held, Some(BROWSER)).await.unwrap_err(), "token_exchange_failed");
     }
 

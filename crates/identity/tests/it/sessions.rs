@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Kind, Secret};
 use futures_util::future::join_all;
-use identity::{Options, SignIn};
+use identity::{AccountWish, Options, SignIn};
 use testkit::on_both_databases;
 use tokio_util::sync::CancellationToken;
 
@@ -117,6 +117,49 @@ on_both_databases! {
         // But there is one token to go on with.
         must_be_refused(&server, &one.refresh_token).await;
         renew(&server, &two.refresh_token).await;
+    }
+
+    async fn a_superseded_token_is_a_thiefs_when_the_tabs_are_long_done(database: Database) {
+        let server = Server::new(&database).await;
+        let first = server.guest().await;
+        // The thief is as fast as a tab, and is given the token to go on with.
+        let victim = renew(&server, &first.refresh_token).await;
+        let thief = renew(&server, &first.refresh_token).await;
+        must_be_refused(&server, &victim.refresh_token).await;
+        let thief = renew(&server, &thief.refresh_token).await;
+        server.clock.advance(LATE);
+        must_be_refused(&server, &victim.refresh_token).await;
+        must_be_over(&server, &thief).await;
+    }
+
+    async fn an_account_signs_in_again_some_day(database: Database) {
+        let server = Server::new(&database).await;
+        let guest = server.guest().await;
+        let caller = server.bearer(guest.access_token.expose()).await.unwrap();
+        let wish = AccountWish { email: "ada@example.org".to_owned(), ..AccountWish::default() };
+        let mut sign_in = server.identity.upgrade(&caller, wish).await.unwrap();
+        let end = NOW + Duration::from_hours(24 * 90);
+        for _ in 0..3 {
+            server.clock.advance(Duration::from_hours(24 * 29));
+            sign_in = renew(&server, &sign_in.refresh_token).await;
+        }
+        assert_eq!(sign_in.session_expires_at, end, "after 87 days there are three left");
+        server.clock.advance(Duration::from_mins(3 * 24 * 60 - 1));
+        sign_in = renew(&server, &sign_in.refresh_token).await;
+        assert_eq!((sign_in.session_expires_at, sign_in.expires_in), (end, 60));
+        server.clock.advance(Duration::from_mins(1));
+        must_be_refused(&server, &sign_in.refresh_token).await;
+        assert_eq!(server.refusal(sign_in.access_token.expose()).await, "token_expired");
+    }
+
+    async fn a_guest_who_cannot_sign_in_again_need_not(database: Database) {
+        let server = Server::new(&database).await;
+        let mut guest = server.guest().await;
+        for _ in 0..6 {
+            server.clock.advance(Duration::from_hours(24 * 29));
+            guest = renew(&server, &guest.refresh_token).await;
+        }
+        server.bearer(guest.access_token.expose()).await.unwrap();
     }
 
     async fn a_lost_answer_is_given_again(database: Database) {

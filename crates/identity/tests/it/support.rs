@@ -73,7 +73,7 @@ impl Server {
     pub(crate) async fn verdict(&self, offered: Credentials<'_>) -> Result<Arc<Principal>> {
         match self.identity.cached(offered) {
             Some(verdict) => verdict,
-            None => self.identity.verify(offered).await,
+            None => self.identity.verify(offered, None).await,
         }
     }
 

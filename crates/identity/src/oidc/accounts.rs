@@ -1,0 +1,211 @@
+//! The provider's users as rows: made at first sight, refreshed by what the provider says last, known by issuer and
+//! subject alone.
+
+use domain::{
+    Error, Kind, Result, Role, Timestamp,
+    audit::{Act, Entry},
+    ids::UserId,
+    secret,
+    user::User,
+};
+use store::{ExternalUser, Revocation, StoreError, Tx};
+
+use super::{asserted::Asserted, exchange::Proven};
+use crate::{Identity, SignIn, guests, time};
+
+/// Names that are tried for a new user before one that nobody wants.
+const TRIES: usize = 3;
+
+impl Identity {
+    /// Signs in who came through.
+    pub(super) async fn sign_in_external(&self, proven: &Proven) -> Result<Result<SignIn>> {
+        let asserted = &proven.asserted;
+        let settled = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            let user = self.settle(&mut tx, asserted, true).await?;
+            tx.commit().await?;
+            Ok(user)
+        });
+        let user = settled.await?;
+        self.0.verdicts.forget(&Revocation::User(user.id.clone()));
+        if user.disabled_at.is_some() {
+            self.note_refusal(Some(&user.id));
+            return Ok(Err(disabled()));
+        }
+        self.open_external_session(user, &proven.id_token).await.map(Ok)
+    }
+
+    /// Begins a session that the provider has one of, too.
+    pub(super) async fn open_external_session(&self, user: User, id_token: &str) -> Result<SignIn> {
+        let issuer = &self.external()?.options.issuer;
+        let pair = self.new_session(&user)?;
+        let published = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            let published = self.insert_session(&mut tx, &pair).await?;
+            tx.insert_external_session(pair.session_id(), issuer, id_token).await?;
+            self.note(&mut tx, Act::SignedIn, Some(&user.id), pair.session_id().as_str()).await?;
+            tx.commit().await?;
+            Ok(published)
+        })
+        .await?;
+        Ok(self.hand_out(pair, user, published))
+    }
+
+    /// The user's row, made if it is not there, and changed if the provider says something else. `fresh` is what the
+    /// provider said just now; other words count if they are newer than what the row holds.
+    pub(super) async fn settle(&self, tx: &mut Tx, asserted: &Asserted, fresh: bool) -> Result<User, StoreError> {
+        let issuer = &self.0.options.oidc.issuer;
+        let found = match tx.external_user(issuer, &asserted.subject, &[0; 32]).await? {
+            Some(found) => found,
+            None => match self.add(tx, asserted).await? {
+                Added::New(user) => return Ok(user),
+                Added::There(found) => *found,
+            },
+        };
+        let Some((changed, picture)) = change(&found, asserted, fresh) else { return Ok(found.user) };
+        tx.update_external_user(&changed, self.0.clock.now()).await?;
+        tx.put_external_account(&changed.id, Timestamp::from_seconds(asserted.at), picture.as_deref()).await?;
+        if changed.roles != found.user.roles {
+            tx.insert_audit(&self.roles_changed(&changed)).await?;
+        }
+        Ok(changed)
+    }
+
+    fn roles_changed(&self, user: &User) -> Entry {
+        let roles: Vec<&str> = user.roles.iter().map(|role| role.as_str()).collect();
+        let detail = Some(format!("{} (by the sign-in provider)", roles.join(", ")));
+        Entry { detail, ..self.entry(Act::RolesChanged, None, user.id.as_str()) }
+    }
+
+    async fn add(&self, tx: &mut Tx, asserted: &Asserted) -> Result<Added, StoreError> {
+        let issuer = &self.0.options.oidc.issuer;
+        let mut user = self.new_external(asserted);
+        for attempt in 0..=TRIES {
+            user.username = username(asserted, attempt);
+            if tx.insert_external_user(&user, user.email_verified).await? {
+                let at = Timestamp::from_seconds(asserted.at);
+                tx.put_external_account(&user.id, at, asserted.picture.as_deref()).await?;
+                self.note(tx, Act::Registered, Some(&user.id), user.id.as_str()).await?;
+                return Ok(Added::New(user));
+            }
+            // The same user came twice at once, or the name is somebody's.
+            if let Some(found) = tx.external_user(issuer, &asserted.subject, &[0; 32]).await? {
+                return Ok(Added::There(Box::new(found)));
+            }
+        }
+        Err(StoreError::Unavailable(None))
+    }
+
+    fn new_external(&self, asserted: &Asserted) -> User {
+        User {
+            id: UserId::new(&self.0.clock),
+            issuer: self.0.options.oidc.issuer.clone(),
+            subject: asserted.subject.clone(),
+            username: String::new(),
+            email: asserted.email.clone(),
+            email_verified: asserted.email_verified,
+            name: asserted.name.clone(),
+            roles: asserted.roles.clone().unwrap_or_else(|| vec![Role::User]),
+            created_at: self.0.clock.now(),
+            disabled_at: None,
+        }
+    }
+}
+
+enum Added {
+    New(User),
+    There(Box<ExternalUser>),
+}
+
+/// A name to try: the wish, then near it, at last one of ours.
+pub(super) fn username(asserted: &Asserted, attempt: usize) -> String {
+    match &asserted.username {
+        Some(wish) if attempt == 0 => wish.clone(),
+        Some(wish) if attempt < TRIES => format!("{wish}-{}", secret::hex(&secret::random::<3>())),
+        _ => guests::new_username("user"),
+    }
+}
+
+/// The row and picture after what the provider says; none when that changes nothing, or is older than what is known.
+pub(super) fn change(found: &ExternalUser, asserted: &Asserted, fresh: bool) -> Option<(User, Option<String>)> {
+    let is_newer = found.asserted_at.is_none_or(|at| asserted.at > at.seconds());
+    if !fresh && !is_newer {
+        return None;
+    }
+    let mut user = found.user.clone();
+    if asserted.email.is_some() {
+        user.email.clone_from(&asserted.email);
+        user.email_verified = asserted.email_verified;
+    }
+    if asserted.name.is_some() {
+        user.name.clone_from(&asserted.name);
+    }
+    if let Some(roles) = &asserted.roles {
+        user.roles.clone_from(roles);
+    }
+    let picture = asserted.picture.clone().or_else(|| found.picture.clone());
+    // A sign-in leaves its mark even when nothing changed: what is older does not count from now on.
+    let differs = user != found.user || picture != found.picture || fresh && is_newer;
+    differs.then_some((user, picture))
+}
+
+#[cold]
+fn disabled() -> Error {
+    Error::new(Kind::Forbidden, "access_denied", "Your account on this server is deactivated.")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Clock;
+
+    use super::*;
+
+    fn found() -> ExternalUser {
+        let clock = Clock::System;
+        let user = User {
+            id: UserId::new(&clock),
+            issuer: "https://sso.example".to_owned(),
+            subject: "1".to_owned(),
+            username: "ada".to_owned(),
+            email: Some("ada@example.org".to_owned()),
+            email_verified: true,
+            name: Some("Ada".to_owned()),
+            roles: vec![Role::User],
+            created_at: clock.now(),
+            disabled_at: None,
+        };
+        ExternalUser { user, asserted_at: Some(Timestamp::from_seconds(100)), picture: None, denied: false }
+    }
+
+    fn said(at: i64) -> Asserted {
+        Asserted {
+            subject: "1".to_owned(),
+            username: Some("other".to_owned()),
+            email: None,
+            email_verified: false,
+            name: None,
+            picture: None,
+            roles: Some(vec![Role::User]),
+            allowed: true,
+            at,
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_for_nothing_new() {
+        assert_eq!(change(&found(), &said(200), false), None);
+        assert!(change(&found(), &said(200), true).is_some(), "a sign-in leaves its mark");
+        assert_eq!(change(&found(), &said(100), true), None);
+    }
+
+    #[test]
+    fn newer_words_count_and_older_do_not() {
+        let admin = |at| Asserted { roles: Some(vec![Role::User, Role::Admin]), ..said(at) };
+        let (changed, _) = change(&found(), &admin(101), false).unwrap();
+        assert_eq!(changed.roles, [Role::User, Role::Admin]);
+        assert_eq!((changed.username.as_str(), changed.email.as_deref()), ("ada", Some("ada@example.org")));
+        assert_eq!(change(&found(), &admin(100), false), None, "an older token is not believed about roles");
+        let unsaid = Asserted { roles: None, ..said(200) };
+        assert_eq!(change(&found(), &unsaid, false), None, "roles that are given here stay");
+    }
+}
