@@ -46,6 +46,11 @@ impl Gateway {
     pub fn new(edge: &Edge, services: impl IntoIterator<Item = MountedService>) -> Self {
         Self(Arc::new(Services { own: own::service().mount(edge), others: services.into_iter().collect() }))
     }
+
+    /// The service by which the gateway answers itself.
+    pub fn own(&self) -> &MountedService {
+        &self.0.own
+    }
 }
 
 impl tower::Service<Request<Body>> for Gateway {

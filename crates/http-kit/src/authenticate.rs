@@ -2,9 +2,9 @@
 //!
 //! Verifying is the `identity` crate's; this module only finds the texts.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, net::IpAddr, pin::Pin};
 
-use domain::{Error, Kind};
+use domain::{Error, Kind, Scope};
 use http::{HeaderMap, HeaderName, header};
 pub use identity::{Credentials, Verdict};
 
@@ -13,8 +13,17 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The verdict if it is at hand; `None` when it takes waiting. Called on every request, so it is fast.
     fn cached(&self, credentials: Credentials<'_>) -> Option<Verdict>;
 
-    /// The verdict.
-    fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+    /// The verdict on what came from this address.
+    fn verify<'a>(
+        &'a self,
+        credentials: Credentials<'a>,
+        from: Option<IpAddr>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+    /// Whether guests may do what the scope names, as far as the operator's settings go.
+    fn lets_guests(&self, _: Scope) -> bool {
+        true
+    }
 }
 
 /// The credentials in `headers`.
@@ -67,7 +76,15 @@ impl Authenticator for identity::Identity {
         Self::cached(self, credentials)
     }
 
-    fn verify<'a>(&'a self, credentials: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
-        Box::pin(Self::verify(self, credentials))
+    fn verify<'a>(
+        &'a self,
+        credentials: Credentials<'a>,
+        from: Option<IpAddr>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+        Box::pin(Self::verify(self, credentials, from))
+    }
+
+    fn lets_guests(&self, scope: Scope) -> bool {
+        Self::lets_guests(self, scope)
     }
 }

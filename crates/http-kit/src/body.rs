@@ -20,9 +20,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{context::Context, edge::Record, error, gated::Gated};
 
-/// A body may take this long, and a second more for each [`BYTES_PER_SECOND`] that came (`security.md` G2). The
-/// deadline is absolute: a client that drips bytes does not move it.
-const GRACE: Duration = Duration::from_secs(30);
+/// A body may take its grace, and a second more for each so many bytes that came (`security.md` G2). The deadline is
+/// absolute: a client that drips bytes does not move it.
 const BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// How far a request's body is, in microseconds since the request's arrival.
@@ -97,7 +96,7 @@ pub(crate) struct Bounded {
 impl Bounded {
     pub(crate) fn new(inner: Body, context: Arc<Context>, limit: u64) -> Self {
         context.arrival.begin();
-        let grace = context.service.edge.options().body_grace.unwrap_or(GRACE);
+        let grace = Duration::from_secs(context.service.edge.options().body_grace);
         Self { inner, context, limit, received: 0, grace, wait: None }
     }
 

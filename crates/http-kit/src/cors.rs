@@ -23,7 +23,7 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "X-Request-Id, X-Auth-Method, X-Conversation-Id, X-Applied-Prompt-Modules, X-RateLimit-Limit, \
      X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, \
-     Mcp-Session-Id, Allow",
+     Mcp-Session-Id, Allow, Idempotent-Replayed",
 );
 
 /// The origins that were configured.

@@ -4,11 +4,11 @@
 //! 1. The request gets its id; identity headers from outside are dropped.
 //! 2. A panic further in becomes a 500, and a request that ends in whatever way is logged and counted.
 //! 3. The path gets its one spelling.
-//! 4. `OPTIONS` is answered; beyond the bound of requests in flight the answer is 503.
+//! 4. `OPTIONS` is answered; beyond the bound of requests in flight the answer is 503, beyond an address's allowance 429.
 //! 5. The router finds the route: unknown paths are 404 and known paths with another verb 405, for anybody, since the
 //!    routes are no secret.
-//! 6. The guard of each route (`guard.rs`) wants a caller unless the route is on the short open list, bounds the body
-//!    and the time until the answer begins.
+//! 6. The guard of each route (`guard.rs`) wants a caller who may, as the route says (`access.rs`), bounds how often
+//!    the caller may come, the body, and the time until the answer begins.
 //! 7. On the way out: the error envelope, the headers every answer has, the count of bytes.
 
 use std::{
@@ -16,6 +16,7 @@ use std::{
     borrow::Cow,
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
@@ -41,11 +42,13 @@ use tower::Service as _;
 use tracing::{Instrument, Span};
 
 use crate::{
-    ApiError, Authenticator, RequestId,
+    ApiError, Authenticator, ForwardedHeader, Idempotency, PeerAddr, RateLimitOptions, RequestId, TrustedProxies,
     body::EdgeBody,
     context::Context,
     cors::{self, Cors},
-    error, path, request_id,
+    error, path,
+    rate_limits::{self, RateLimits},
+    request_id,
     request_log::{self, Outcome},
     service::Mount,
 };
@@ -58,20 +61,26 @@ pub struct EdgeOptions {
     pub allowed_origins: Vec<String>,
     /// Requests served at a time; beyond them the answer is 503. Health checks are not counted.
     pub max_in_flight: usize,
-    /// Seconds a body may take, besides a second for each 64 KiB of it; 30 when not set.
-    #[serde(deserialize_with = "seconds")]
-    #[schemars(with = "Option<u64>")]
-    pub body_grace: Option<Duration>,
+    /// Seconds a body may take, besides a second for each 64 KiB of it.
+    pub body_grace: u64,
+    /// Proxies before this server, as addresses and ranges: what they say about where a request comes from is believed.
+    /// Nobody else is. Without them the client's address is that of the connection.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: TrustedProxies,
+    /// The header in which they say so; the other one is not looked at, since they pass it on as the client sent it.
+    pub forwarded_header: ForwardedHeader,
 }
 
 impl Default for EdgeOptions {
     fn default() -> Self {
-        Self { allowed_origins: vec![cors::LOOPBACK.to_owned()], max_in_flight: 4_096, body_grace: None }
+        Self {
+            allowed_origins: vec![cors::LOOPBACK.to_owned()],
+            max_in_flight: 4_096,
+            body_grace: 30,
+            trusted_proxies: TrustedProxies::default(),
+            forwarded_header: ForwardedHeader::default(),
+        }
     }
-}
-
-fn seconds<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-    Ok(Option::<u64>::deserialize(input)?.map(Duration::from_secs))
 }
 
 /// What all services of a process share at their edge.
@@ -79,6 +88,9 @@ fn seconds<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Duration
 pub struct Edge {
     shared: Arc<Shared>,
     span: Option<MakeSpan>,
+    limits: Option<Arc<RateLimits>>,
+    idempotency: Option<Idempotency>,
+    metrics_apart: bool,
 }
 
 /// Makes a request's span from its verb and headers, such as one whose parent `traceparent` names.
@@ -109,7 +121,7 @@ impl Edge {
         let cors = Cors::new(&options.allowed_origins);
         let in_flight = AtomicUsize::new(0);
         let shared = Shared { options, cors, authenticator, clock, in_flight, draining, closing };
-        Self { shared: Arc::new(shared), span: None }
+        Self { shared: Arc::new(shared), span: None, limits: None, idempotency: None, metrics_apart: false }
     }
 
     /// An edge that puts a span around each request, from its head to the end of its answer. Without this no request
@@ -117,6 +129,49 @@ impl Edge {
     #[must_use]
     pub fn with_span(self, make: MakeSpan) -> Self {
         Self { span: Some(make), ..self }
+    }
+
+    /// An edge that bounds how often callers may come.
+    #[must_use]
+    pub fn with_limits(self, options: &RateLimitOptions) -> Self {
+        Self { limits: Some(Arc::new(RateLimits::new(options))), ..self }
+    }
+
+    /// An edge that does a request with an `Idempotency-Key` once.
+    #[must_use]
+    pub fn with_idempotency(self, keys: Idempotency) -> Self {
+        Self { idempotency: Some(keys), ..self }
+    }
+
+    pub(crate) fn idempotency(&self) -> Option<&Idempotency> {
+        self.idempotency.as_ref()
+    }
+
+    /// An edge whose services do not show their numbers themselves: [`metrics::service`](crate::metrics::service) does.
+    #[must_use]
+    pub fn with_metrics_apart(self) -> Self {
+        Self { metrics_apart: true, ..self }
+    }
+
+    pub(crate) fn has_metrics_apart(&self) -> bool {
+        self.metrics_apart
+    }
+
+    /// The proxies before this server.
+    pub fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.shared.options.trusted_proxies
+    }
+
+    /// The client's address; none for what did not come over a network.
+    fn client(&self, request: &Request<Body>) -> Option<IpAddr> {
+        let PeerAddr(peer) = request.extensions().get()?;
+        let EdgeOptions { trusted_proxies, forwarded_header, .. } = &self.shared.options;
+        Some(trusted_proxies.client(peer.ip(), *forwarded_header, request.headers()))
+    }
+
+    /// Counts a request for its caller, if there are limits.
+    pub(crate) fn admit(&self, context: &Context) -> Result<(), Error> {
+        self.limits.as_ref().map_or(Ok(()), |limits| limits.admit(context, self.shared.clock.now()))
     }
 
     /// Requests being served now, streams included.
@@ -196,7 +251,8 @@ impl MountedService {
         let origin = edge.shared.cors.grant(request.headers());
         let from_page = request.headers().contains_key(header::ORIGIN);
         let version = asked_version(request.headers());
-        let context = Arc::new(Context::new(id, request.method().clone(), Arc::clone(&self.mount)));
+        let client = edge.client(&request);
+        let context = Arc::new(Context::new(id, request.method().clone(), client, Arc::clone(&self.mount)));
         let span = edge.span.map_or_else(Span::none, |make| make(request.method(), request.headers()));
         let mut record = Record::new(Arc::clone(&context), span.clone());
 
@@ -216,6 +272,9 @@ impl MountedService {
 
         if let Some(ApiError(error)) = response.extensions_mut().remove::<ApiError>() {
             error::render(&mut response, &error, &context.request_id);
+            if context.method == Method::HEAD {
+                *response.body_mut() = Body::empty();
+            }
         }
         dress(response.headers_mut(), &context, origin, from_page);
         if let Some(name) = version {
@@ -240,6 +299,9 @@ fn admit(edge: &Edge, request: &mut Request<Body>, record: &mut Record) -> Resul
     }
     if !crate::health::is_probe(request.uri().path()) {
         record.enter(edge)?;
+        if let Some(limits) = &edge.limits {
+            limits.admit_address(record.context(), edge.shared.clock.now())?;
+        }
     }
     Ok(None)
 }
@@ -289,6 +351,9 @@ fn dress(headers: &mut HeaderMap, context: &Context, origin: Option<HeaderValue>
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+    }
+    if let Some(standing) = context.standing() {
+        rate_limits::show(headers, standing);
     }
     if from_page {
         headers.append(header::VARY, HeaderValue::from_static("origin"));

@@ -8,11 +8,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use domain::{Error, Kind, page::PageRequest};
+use domain::{Error, Kind, ids, page::PageRequest};
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt;
 use memchr::memmem;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
+};
 
 use crate::{ApiError, body::Refusal};
 
@@ -72,7 +80,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ReadJson<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_is_json(request.headers())?;
         let body = read(request.into_body()).await?;
-        Ok(Self(wire::json::parse(&body)?, body))
+        Ok(Self(wire::json::parse_large(&body)?, body))
     }
 }
 
@@ -89,7 +97,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
 }
 
 /// Reads a body to its end; one that came in one piece is not copied.
-async fn read(body: Body) -> Result<Bytes, Error> {
+pub(crate) async fn read(body: Body) -> Result<Bytes, Error> {
     match body.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) => {
@@ -139,6 +147,7 @@ pub struct Query<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
+    #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
@@ -150,6 +159,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 /// Which page of a list is asked for: `limit`, `after` (or `cursor`), `order`.
 #[derive(Clone, Debug)]
 pub struct PageQuery(pub PageRequest);
+
+/// The parameters, for `params(PageQuery, …)` of an operation's document.
+impl IntoParams for PageQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let after = ObjectBuilder::new().schema_type(Type::String).max_length(Some(ids::MAX_LENGTH));
+        let order = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["desc", "asc"]));
+        [
+            ("limit", limit, "What a page has at most: 20 when not given; 100, whatever is asked for."),
+            ("after", after, "The id of the last thing seen; `cursor` is another name."),
+            ("order", order, "`desc` (newest first, when not given) or `asc`."),
+        ]
+        .map(|(name, schema, about)| optional(name, schema, about))
+        .into()
+    }
+}
 
 #[derive(Deserialize)]
 struct PageParameters {
@@ -169,6 +194,52 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
+/// How many elements of a list to leave out first: `offset`, where a list has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Offset(pub u32);
+
+impl Offset {
+    /// Whoever wants to go further follows `after`, which costs the same everywhere.
+    const MOST: u32 = 10_000;
+}
+
+#[derive(Deserialize)]
+struct OffsetParameter {
+    offset: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Offset {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(OffsetParameter { offset }) = Query::from_request_parts(parts, state).await?;
+        let Some(text) = offset.filter(|text| !text.is_empty()) else { return Ok(Self(0)) };
+        if let Ok(count @ 0..=Self::MOST) = text.parse() {
+            return Ok(Self(count));
+        }
+        let message = format!("offset must be a whole number from 0 to {}.", Self::MOST);
+        Err(Error::invalid_parameter("offset", message).into())
+    }
+}
+
+/// The parameter, for `params(Offset, …)` of an operation's document.
+impl IntoParams for Offset {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(Self::MOST));
+        vec![optional("offset", schema, "How many to leave out first.")]
+    }
+}
+
+fn optional(name: &str, schema: ObjectBuilder, about: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(schema))
+        .build()
+}
+
 /// The parts of the path that the route's template names.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
@@ -176,6 +247,7 @@ pub struct Path<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
     type Rejection = ApiError;
 
+    #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(path)) => Ok(Self(path)),

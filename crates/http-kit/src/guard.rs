@@ -1,5 +1,5 @@
-//! What stands before each route: a caller, unless the route is on the open list; bounds on the body; and a bound on the
-//! time until the answer begins.
+//! What stands before each route: a caller who may, as the route says (`access.rs`); a bound on how often the caller may
+//! come; bounds on the body; and a bound on the time until the answer begins.
 //!
 //! It stands inside the router, so that it decides by the very route that is going to answer. A stream's length is not
 //! bounded here: its head comes at once, and what it leans on has time-outs of its own.
@@ -27,6 +27,7 @@ use crate::{
     ApiError,
     body::{Bounded, Refusal},
     context::Context,
+    idempotency,
     service::Mount,
 };
 
@@ -68,29 +69,58 @@ where
         let inner = std::mem::replace(&mut self.inner, ready);
         let mount = Arc::clone(&self.mount);
         Box::pin(async move {
-            let answer = guarded(&mount, inner, request).await;
+            let answer = tokio::select! {
+                biased;
+                answer = guarded(&mount, inner, request) => answer,
+                () = mount.edge.closing().cancelled() => Err(stopping().into()),
+            };
             Ok(answer.unwrap_or_else(IntoResponse::into_response))
         })
     }
 }
 
-async fn guarded<S>(mount: &Mount, mut inner: S, mut request: Request<Body>) -> Result<Response, ApiError>
+async fn guarded<S>(mount: &Mount, inner: S, mut request: Request<Body>) -> Result<Response, ApiError>
 where
-    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + 'static,
+    S::Future: Send,
 {
     let context = Arc::clone(Context::of(request.extensions())?);
     if let Some(route) = request.extensions().get::<MatchedPath>() {
         context.set_route(route.clone());
     }
     let route = context.route();
-    if !mount.is_unguarded(request.method(), route) {
-        context.authenticate(request.headers()).await?;
+    let access = mount.access(request.method(), route);
+    if access.wants_caller() {
+        let caller = context.authenticate(request.headers()).await?;
+        access.check(&caller, mount.edge.authenticator())?;
     }
+    mount.edge.admit(&context)?;
     let limits = mount.limits(route);
     bound_body(&mut request, &context, limits.body)?;
+    if idempotency::is_asked(&request)
+        && let (Some(keys), Some(caller)) = (mount.edge.idempotency(), context.caller())
+    {
+        let caller = Arc::clone(caller);
+        let of_handler = Arc::clone(&context);
+        let handler = move |request| in_time(inner, request, of_handler, limits.answer_within);
+        // On the heap, for the few that ask for it.
+        return Box::pin(keys.serve(&caller, context, request, handler)).await;
+    }
+    in_time(inner, request, context, limits.answer_within).await
+}
 
+/// The handler's answer, or 504 when it does not begin within the limit.
+async fn in_time<S>(
+    mut inner: S,
+    request: Request<Body>,
+    context: Arc<Context>,
+    limit: Duration,
+) -> Result<Response, ApiError>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+{
     let mut answer = pin!(inner.call(request));
-    let mut wait = pin!(tokio::time::sleep(limits.answer_within));
+    let mut wait = pin!(tokio::time::sleep(limit));
     loop {
         tokio::select! {
             biased;
@@ -98,11 +128,11 @@ where
             () = &mut wait => {
                 // The time counts from the end of the body, which has a deadline of its own.
                 let due = match context.arrival.ended(context.started) {
-                    Some(ended) => ended + limits.answer_within,
-                    None => std::time::Instant::now() + limits.answer_within,
+                    Some(ended) => ended + limit,
+                    None => std::time::Instant::now() + limit,
                 };
                 if due <= std::time::Instant::now() {
-                    return Err(too_late(limits.answer_within).into());
+                    return Err(too_late(limit).into());
                 }
                 wait.as_mut().reset(due.into());
             }
@@ -128,6 +158,13 @@ fn bound_body(request: &mut Request<Body>, context: &Arc<Context>, limit: u64) -
     let body = std::mem::take(request.body_mut());
     *request.body_mut() = Body::new(Bounded::new(body, Arc::clone(context), limit));
     Ok(())
+}
+
+/// The time to finish is over, and the answer has not begun.
+#[cold]
+fn stopping() -> Error {
+    let pause = Some(Duration::from_secs(1));
+    Error::new(Kind::Unavailable(pause), "service_unavailable", "The server is stopping.")
 }
 
 #[cold]

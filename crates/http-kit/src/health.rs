@@ -15,9 +15,9 @@ use domain::{Error, Kind};
 use http::{Method, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::{ApiError, context::Context};
+use crate::{Anyone, ApiError, Json, context::Context, routes};
 
 /// What a service asks to learn whether it can serve.
 pub(crate) type ReadyCheck = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send + Sync>;
@@ -27,12 +27,10 @@ pub(crate) fn always() -> ReadyCheck {
     Arc::new(|| Box::pin(async { Ok(()) }))
 }
 
-/// Probes come without credentials: an orchestrator has none.
+/// Probes come without credentials: an orchestrator has none. `/healthz` and `/readyz` say so themselves.
 pub(crate) const OPEN: &[(Method, &str)] = &[
-    (Method::GET, "/healthz"),
     (Method::GET, "/v1/healthz"),
     (Method::GET, "/healthcheck"),
-    (Method::GET, "/readyz"),
     (Method::GET, "/v1/readyz"),
     (Method::GET, "/v1/version"),
 ];
@@ -80,7 +78,7 @@ struct Status {
     get, path = "/healthz", tag = "health", operation_id = "healthz",
     responses((status = 200, description = "It lives.", body = Status))
 )]
-async fn healthz(State(health): State<Health>) -> Response {
+async fn healthz(_: Anyone, State(health): State<Health>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], health.json).into_response()
 }
 
@@ -95,15 +93,16 @@ async fn healthz(State(health): State<Health>) -> Response {
     )
 )]
 async fn readyz(
+    _: Anyone,
     State(health): State<Health>,
     Extension(context): Extension<Arc<Context>>,
-) -> Result<axum::Json<Status>, ApiError> {
+) -> Result<Json<Status>, ApiError> {
     if context.service.edge.draining().is_cancelled() {
         let message = "The server is stopping.";
         return Err(Error::new(Kind::Unavailable(None), "service_unavailable", message).into());
     }
     (health.ready)().await?;
-    Ok(axum::Json(Status { status: "ready", service: None }))
+    Ok(Json(Status { status: "ready", service: None }))
 }
 
 /// Which server this is.
@@ -114,7 +113,7 @@ struct About {
     version: &'static str,
 }
 
-async fn version(Extension(context): Extension<Arc<Context>>) -> axum::Json<About> {
+async fn version(Extension(context): Extension<Arc<Context>>) -> Json<About> {
     let service = context.service.name();
-    axum::Json(About { object: "version", service, version: env!("CARGO_PKG_VERSION") })
+    Json(About { object: "version", service, version: env!("CARGO_PKG_VERSION") })
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use axum::body::Body;
+use domain::rate_limit::customer;
 use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::Either;
@@ -31,7 +32,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{body::EdgeBody, gated::Gated};
+use crate::{TrustedProxies, body::EdgeBody, gated::Gated};
 
 mod activity;
 mod head;
@@ -59,7 +60,8 @@ pub struct ListenerOptions {
     pub write_timeout: u64,
     /// Connections at a time; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Connections at a time from one address; 0 for no bound. Loopback is never bounded.
+    /// Connections at a time from one address (of IPv6, from one network of 64 bits); 0 for no bound. Loopback and
+    /// trusted proxies are never bounded.
     pub max_connections_per_address: usize,
     /// Bytes of a request's head.
     pub max_head_bytes: usize,
@@ -90,6 +92,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Listener {
     socket: TcpListener,
     options: ListenerOptions,
+    proxies: TrustedProxies,
 }
 
 impl Listener {
@@ -98,7 +101,13 @@ impl Listener {
     /// # Errors
     /// The system's, such as a port that is taken.
     pub async fn bind(address: SocketAddr, options: ListenerOptions) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, options })
+        Ok(Self { socket: TcpListener::bind(address).await?, options, proxies: TrustedProxies::default() })
+    }
+
+    /// The same, before which these proxies stand: they may have any number of connections.
+    #[must_use]
+    pub fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Where it listens.
@@ -122,7 +131,7 @@ impl Listener {
     {
         let server = Arc::new(protocols(&self.options));
         let places = Arc::new(Semaphore::new(self.options.max_connections));
-        let neighbours = Neighbours::new(self.options.max_connections_per_address);
+        let neighbours = Neighbours::new(self.options.max_connections_per_address, self.proxies.clone());
         loop {
             let (place, stream, peer) = tokio::select! {
                 biased;
@@ -294,20 +303,22 @@ fn arriving(body: Incoming, activity: &Arc<Activity>) -> Body {
 #[derive(Clone)]
 struct Neighbours {
     limit: usize,
+    proxies: TrustedProxies,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 impl Neighbours {
-    fn new(limit: usize) -> Self {
-        Self { limit, counts: Arc::default() }
+    fn new(limit: usize, proxies: TrustedProxies) -> Self {
+        Self { limit, proxies, counts: Arc::default() }
     }
 
     /// Counts a connection until the result is dropped; `None` when its address has enough.
     fn enter(&self, address: IpAddr) -> Option<Neighbour> {
         let address = address.to_canonical();
-        if self.limit == 0 || address.is_loopback() {
+        if self.limit == 0 || address.is_loopback() || self.proxies.contains(address) {
             return Some(Neighbour(None));
         }
+        let address = customer(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.limit {
@@ -340,7 +351,8 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share() {
-        let neighbours = Neighbours::new(2);
+        let proxies = TrustedProxies::try_from(vec!["192.0.2.77".to_owned()]).unwrap();
+        let neighbours = Neighbours::new(2, proxies);
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         let first = neighbours.enter(address).unwrap();
         let _second = neighbours.enter(address).unwrap();
@@ -348,7 +360,12 @@ mod tests {
         assert!(neighbours.enter("192.0.2.2".parse().unwrap()).is_some());
         drop(first);
         assert!(neighbours.enter(address).is_some());
-        let loopback: Vec<_> = (0..10).map(|_| neighbours.enter("127.0.0.1".parse().unwrap())).collect();
-        assert!(loopback.iter().all(Option::is_some));
+        for many in ["127.0.0.1", "192.0.2.77", "::ffff:192.0.2.77"] {
+            let many: Vec<_> = (0..10).map(|_| neighbours.enter(many.parse().unwrap())).collect();
+            assert!(many.iter().all(Option::is_some));
+        }
+        let network: Vec<_> =
+            (0..3).map(|host| neighbours.enter(format!("2001:db8::{host}").parse().unwrap())).collect();
+        assert_eq!(network.iter().filter(|place| place.is_some()).count(), 2, "a network is one customer");
     }
 }

@@ -3,15 +3,18 @@
 //! Labels are bounded: a route's template, never a path; a model that exists, never what a client calls one.
 
 use std::{
+    collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use axum::{
+    Router,
     extract::{MatchedPath, State},
     http::HeaderMap,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use domain::Error;
 use http::{Extensions, header};
@@ -20,8 +23,12 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::{ApiError, MaybeCaller, PeerAddr, context::Context, request_log::Outcome};
+use crate::{
+    ApiError, MaybeCaller, MountedService, Service, client_addr, context::Context, request_log::Outcome,
+    service::METRICS_OPEN,
+};
 
 /// Seconds; from a health check to a long answer of a model.
 const BUCKETS: [f64; 16] =
@@ -32,6 +39,10 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Labels, Counter>,
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
+    /// The same numbers: one look-up for each request, by a hash that is quick rather than hard to foresee, since nobody
+    /// outside chooses labels.
+    by_kind: RwLock<HashMap<Labels, Arc<Numbers>, foldhash::fast::RandomState>>,
+    refused: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 impl Metrics {
@@ -45,7 +56,13 @@ impl Metrics {
             "Time from a request's arrival to the end of its answer",
             seconds.clone(),
         );
-        Self { registry: Mutex::new(registry), requests, seconds }
+        let refused = Family::default();
+        registry.register(
+            format!("{prefix}_rate_limited"),
+            "Requests that were refused because their caller or address had too many, by limit",
+            refused.clone(),
+        );
+        Self { registry: Mutex::new(registry), requests, seconds, by_kind: RwLock::default(), refused }
     }
 
     pub(crate) fn observe(&self, context: &Context, outcome: &Outcome) {
@@ -58,8 +75,26 @@ impl Metrics {
             stream: fields.stream,
         };
         drop(fields);
-        self.requests.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&labels).observe(outcome.total.as_secs_f64());
+        let numbers = self.of(labels);
+        numbers.requests.inc();
+        numbers.seconds.observe(outcome.total.as_secs_f64());
+    }
+
+    fn of(&self, labels: Labels) -> Arc<Numbers> {
+        if let Some(known) = self.by_kind.read().unwrap_or_else(PoisonError::into_inner).get(&labels) {
+            return Arc::clone(known);
+        }
+        let numbers = Arc::new(Numbers {
+            requests: self.requests.get_or_create_owned(&labels),
+            seconds: self.seconds.get_or_create_owned(&labels),
+        });
+        self.by_kind.write().unwrap_or_else(PoisonError::into_inner).insert(labels, Arc::clone(&numbers));
+        numbers
+    }
+
+    /// Counts a request that a limit refused.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        self.refused.get_or_create(&[("limit", limit)]).inc();
     }
 
     /// The numbers in Prometheus' text format.
@@ -74,9 +109,20 @@ impl Metrics {
     }
 }
 
+/// The numbers of one kind of request.
+struct Numbers {
+    requests: Counter,
+    seconds: Histogram,
+}
+
 /// A client can send any word as a method; only known ones become labels.
+const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+pub(crate) fn is_known(method: &http::Method) -> bool {
+    KNOWN.contains(&method.as_str())
+}
+
 fn method_label(method: &http::Method) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
@@ -123,20 +169,39 @@ impl Hash for Endpoint {
     }
 }
 
+/// `/metrics` of a service's own.
+pub(crate) fn routes(metrics: Arc<Metrics>) -> Router {
+    Router::new().route("/metrics", get(show)).with_state(metrics)
+}
+
 /// `GET /metrics`: for whoever asks from this machine itself, not through a proxy, and for administrators. For anybody
 /// else there is no such route (`security.md` H3).
-pub(crate) async fn show(
+async fn show(
     State(metrics): State<Arc<Metrics>>,
     MaybeCaller(caller): MaybeCaller,
     headers: HeaderMap,
     extensions: Extensions,
 ) -> Result<Response, ApiError> {
-    let is_local = extensions.get::<PeerAddr>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    let is_forwarded =
-        ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
-    let is_admin = caller.is_some_and(|caller| caller.is_admin());
-    if !is_admin && (!is_local || is_forwarded) {
+    let is_admin = caller.is_some_and(|caller| caller.is_admin() && caller.allows(domain::Scope::Admin));
+    if !is_admin && !client_addr::is_of_this_machine(&extensions, &headers) {
         return Err(crate::service::route_not_found().into());
     }
-    Ok(([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], metrics.text()?).into_response())
+    Ok(shown(metrics.text()?))
+}
+
+/// The numbers of all of `services` at `/metrics`, for whoever can reach it: to be served where only the operator can,
+/// with an edge that [has metrics apart](crate::Edge::with_metrics_apart).
+pub fn service(services: &[MountedService]) -> Service {
+    let all: Arc<[Arc<Metrics>]> = services.iter().map(|service| Arc::clone(&service.mount.metrics)).collect();
+    let router = Router::new().route("/metrics", get(show_all)).with_state(all);
+    Service::new("metrics", "jan_metrics", OpenApiRouter::from(router)).open(METRICS_OPEN)
+}
+
+async fn show_all(State(all): State<Arc<[Arc<Metrics>]>>) -> Result<Response, ApiError> {
+    let texts: Vec<String> = all.iter().map(|metrics| metrics.text()).collect::<Result<_, _>>()?;
+    Ok(shown(texts.concat()))
+}
+
+fn shown(text: String) -> Response {
+    ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response()
 }

@@ -10,18 +10,21 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
+use domain::scope::Key;
 use http::{Method, StatusCode, header};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ComponentsBuilder, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Server,
         path::{Operation, PathItem},
-        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
 use crate::{
+    Access,
     error::{ErrorBody, ErrorEnvelope},
+    idempotency,
     path::AsSent,
 };
 
@@ -36,8 +39,7 @@ pub(crate) const OPEN: &[(Method, &str)] = &[
 ];
 
 /// What the edge can answer on any route that wants a caller.
-const GUARDED: [(&str, &str); 2] =
-    [("401", "There are no credentials, or they are not good."), ("403", "The caller may not do this.")];
+const GUARDED: (&str, &str) = ("401", "There are no credentials, or they are not good.");
 
 /// What the edge can answer on any route.
 const ALWAYS: [(&str, &str); 12] = [
@@ -55,8 +57,8 @@ const ALWAYS: [(&str, &str); 12] = [
     ("504", "It took too long."),
 ];
 
-/// Adds to a document what holds for every route.
-pub(crate) fn complete(mut document: OpenApi, service: &str, about: &str, open: &[(Method, &str)]) -> OpenApi {
+/// Adds to a document what holds for every route. `closed` are operations that want a caller although they say otherwise.
+pub(crate) fn complete(mut document: OpenApi, service: &str, about: &str, closed: &[(Method, &str)]) -> OpenApi {
     document.info = Info::new(title(service), env!("CARGO_PKG_VERSION").to_owned());
     document.info.description = Some(about.to_owned());
     document.servers = Some(vec![Server::new("/")]);
@@ -65,11 +67,12 @@ pub(crate) fn complete(mut document: OpenApi, service: &str, about: &str, open: 
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
         for (method, operation) in operations(&mut item) {
-            let is_open = [crate::health::OPEN, open]
-                .into_iter()
-                .flatten()
-                .any(|(verb, template)| *verb == method && *template == path);
-            complete_operation(operation, is_open);
+            let is_closed = closed.iter().any(|(verb, template)| *verb == method && *template == path);
+            let access = if is_closed { Access::Caller(Key::Any) } else { Access::of(operation) };
+            complete_operation(operation, access);
+            if method == Method::POST && access.wants_caller() {
+                idempotency::document(operation);
+            }
         }
         // The document has no captures of the rest of a path: a parameter is a parameter.
         document.paths.paths.insert(path.replace("{*", "{"), item);
@@ -102,7 +105,7 @@ fn with_shared(mut components: utoipa::openapi::Components) -> utoipa::openapi::
     components
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
         (Method::GET, &mut item.get),
         (Method::PUT, &mut item.put),
@@ -114,19 +117,16 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-fn complete_operation(operation: &mut Operation, is_open: bool) {
-    let failures = ALWAYS.iter().chain(if is_open { &[][..] } else { &GUARDED });
+fn complete_operation(operation: &mut Operation, access: Access) {
+    let refusals = access.refusals();
+    let guarded = [GUARDED, ("403", refusals.as_str())];
+    let failures = ALWAYS.iter().chain(if access == Access::Anyone { &[][..] } else { &guarded });
     for (status, description) in failures {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorEnvelope::name()))).build();
         let response = ResponseBuilder::new().description(*description).content("application/json", body).build();
         operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::T(response));
     }
-    let none: [&str; 0] = [];
-    operation.security = Some(if is_open {
-        vec![SecurityRequirement::default()]
-    } else {
-        vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("api_key", none)]
-    });
+    access.note(operation);
 }
 
 /// The document and the page.

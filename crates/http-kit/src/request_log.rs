@@ -94,6 +94,7 @@ pub(crate) fn write(context: &Context, outcome: &Outcome) {
         request_id = context.request_id.as_str(),
         caller = caller.map(|caller| caller.user_id.as_str()),
         auth = caller.map(|caller| caller.method.as_str()),
+        client = context.client.map(tracing::field::display),
         duration_ms = millis(outcome.total),
         head_ms = millis(outcome.head),
         bytes = outcome.bytes,

@@ -1,16 +1,16 @@
 //! A service: its routes, what it says about itself, and which of its routes need no caller.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::extract::{MatchedPath, Request};
-use domain::{Error, Kind};
+use domain::{Error, Kind, scope::Key};
 use http::Method;
 use prometheus_client::registry::Registry;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    ApiError, Edge, MountedService,
+    Access, ApiError, Edge, MountedService, RouteClass,
     context::Context,
     guard::GuardLayer,
     health::{self, ReadyCheck},
@@ -44,8 +44,9 @@ pub struct Service {
     ready: ReadyCheck,
     router: OpenApiRouter,
     open: &'static [(Method, &'static str)],
-    self_guarded: &'static [(Method, &'static str)],
+    closed: &'static [(Method, &'static str)],
     limits: &'static [RouteLimits],
+    classes: &'static [(&'static str, RouteClass)],
     registry: Registry,
 }
 
@@ -60,8 +61,9 @@ impl Service {
             ready: health::always(),
             router,
             open: &[],
-            self_guarded: &[],
+            closed: &[],
             limits: &[],
+            classes: &[],
             registry: Registry::default(),
         }
     }
@@ -85,20 +87,25 @@ impl Service {
         Self { ready: Arc::new(move || Box::pin(check())), ..self }
     }
 
-    /// The routes that need no caller, by verb and template. Every other route does.
+    /// Routes outside the document that need no caller, by verb and template. Those in it say so by their handlers.
     pub fn open(self, open: &'static [(Method, &'static str)]) -> Self {
         Self { open, ..self }
     }
 
-    /// The routes that are not open but whose handlers judge the credentials themselves, because other ones count there
-    /// than elsewhere.
-    pub fn self_guarded(self, routes: &'static [(Method, &'static str)]) -> Self {
-        Self { self_guarded: routes, ..self }
+    /// Operations that want a caller on this server although their handlers do not.
+    pub fn closed(self, operations: &'static [(Method, &'static str)]) -> Self {
+        Self { closed: operations, ..self }
     }
 
     /// The routes that allow more, or less, than [`RouteLimits::DEFAULT`].
     pub fn limits(self, limits: &'static [RouteLimits]) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Which routes count together against a caller's rate: those that begin with a text, the first that fits. All that
+    /// are not named are [`RouteClass::Other`].
+    pub fn classes(self, classes: &'static [(&'static str, RouteClass)]) -> Self {
+        Self { classes, ..self }
     }
 
     /// Metrics of the service's own, shown beside those of its requests.
@@ -109,26 +116,28 @@ impl Service {
     /// The service's document, without mounting it.
     pub fn document(self) -> OpenApi {
         let (_, document) = with_shared_routes(self.router, self.health, self.ready).split_for_parts();
-        openapi::complete(document, self.name, self.about, self.open)
+        openapi::complete(document, self.name, self.about, self.closed)
     }
 
     /// Puts the edge around the service.
     pub fn mount(self, edge: &Edge) -> MountedService {
         let (router, document) = with_shared_routes(self.router, self.health, self.ready).split_for_parts();
-        let document = openapi::complete(document, self.name, self.about, self.open);
+        let undocumented = [health::OPEN, openapi::OPEN, METRICS_OPEN, self.open].concat();
+        let access = AccessTable::new(&document, self.closed, &undocumented);
+        let document = openapi::complete(document, self.name, self.about, self.closed);
         let metrics = Arc::new(Metrics::new(self.metrics_prefix, self.registry));
-        let router = router.merge(openapi::routes(&document)).merge(
-            axum::Router::new()
-                .route("/metrics", axum::routing::get(crate::metrics::show))
-                .with_state(Arc::clone(&metrics)),
-        );
+        let mut router = router.merge(openapi::routes(&document));
+        if !edge.has_metrics_apart() {
+            router = router.merge(crate::metrics::routes(Arc::clone(&metrics)));
+        }
         let mount = Arc::new(Mount {
             name: self.name,
             edge: edge.clone(),
             metrics,
             document,
-            unguarded: [health::OPEN, openapi::OPEN, METRICS_OPEN, self.open, self.self_guarded].concat(),
+            access,
             limits: self.limits,
+            classes: self.classes,
         });
         // The order matters: what is set after the guard is not behind it, so that an unknown path and a wrong verb are
         // told apart from a missing credential.
@@ -141,7 +150,7 @@ impl Service {
 }
 
 /// Open because the handler itself decides who may see it.
-const METRICS_OPEN: &[(Method, &str)] = &[(Method::GET, "/metrics")];
+pub(crate) const METRICS_OPEN: &[(Method, &str)] = &[(Method::GET, "/metrics")];
 
 fn with_shared_routes(router: OpenApiRouter, health: &'static str, ready: ReadyCheck) -> OpenApiRouter {
     router.merge(health::routes(health, ready))
@@ -153,8 +162,9 @@ pub(crate) struct Mount {
     pub(crate) edge: Edge,
     pub(crate) metrics: Arc<Metrics>,
     document: OpenApi,
-    unguarded: Vec<(Method, &'static str)>,
+    access: AccessTable,
     limits: &'static [RouteLimits],
+    classes: &'static [(&'static str, RouteClass)],
 }
 
 impl Mount {
@@ -166,14 +176,51 @@ impl Mount {
         &self.document
     }
 
-    /// Whether a route's handler runs without a caller. `HEAD` is as open as `GET`.
-    pub(crate) fn is_unguarded(&self, method: &Method, route: &str) -> bool {
-        let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.unguarded.iter().any(|(verb, path)| *path == route && verb == method)
+    /// Who may call a route.
+    pub(crate) fn access(&self, method: &Method, route: &str) -> Access {
+        self.access.get(method, route)
     }
 
     pub(crate) fn limits(&self, route: &str) -> RouteLimits {
         self.limits.iter().find(|limits| limits.path == route).copied().unwrap_or(RouteLimits::DEFAULT)
+    }
+
+    /// Which routes a route counts with.
+    pub(crate) fn class(&self, route: &str) -> RouteClass {
+        let found = self.classes.iter().find(|(begin, _)| route.starts_with(begin));
+        found.map_or(RouteClass::Other, |(_, class)| *class)
+    }
+}
+
+/// Who may call which route, by template and verb.
+struct AccessTable(HashMap<String, Vec<(Method, Access)>>);
+
+impl AccessTable {
+    /// What the operations of a document say, before its captures are respelt, and what is open beside them.
+    fn new(document: &OpenApi, closed: &[(Method, &str)], open: &[(Method, &str)]) -> Self {
+        let mut table: HashMap<String, Vec<(Method, Access)>> = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            let row = table.entry(path.clone()).or_default();
+            row.extend(
+                openapi::operations(&mut item.clone()).map(|(method, operation)| (method, Access::of(operation))),
+            );
+        }
+        for (method, path) in open {
+            table.entry((*path).to_owned()).or_default().push((method.clone(), Access::Anyone));
+        }
+        for (method, path) in closed {
+            let row = table.entry((*path).to_owned()).or_default();
+            row.retain(|(verb, _)| verb != method);
+            row.push((method.clone(), Access::Caller(Key::Any)));
+        }
+        Self(table)
+    }
+
+    /// `HEAD` is as open as `GET`.
+    fn get(&self, method: &Method, route: &str) -> Access {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        let row = self.0.get(route).map(Vec::as_slice).unwrap_or_default();
+        row.iter().find(|(verb, _)| verb == method).map_or(Access::UNSAID, |(_, access)| *access)
     }
 }
 

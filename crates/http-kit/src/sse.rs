@@ -54,6 +54,16 @@ pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE)
 }
 
+/// Whether a frame says nothing, such as that the stream is alive.
+pub(crate) fn is_comment(frame: &[u8]) -> bool {
+    frame.first() == Some(&b':')
+}
+
+/// Whether a frame tells of the failure that ends a stream.
+pub(crate) fn is_failure(frame: &[u8]) -> bool {
+    frame.starts_with(b"data: {\"error\":{")
+}
+
 struct Events<S> {
     /// Gone after its end.
     source: Option<Pin<Box<S>>>,

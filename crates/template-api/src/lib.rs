@@ -30,14 +30,12 @@ pub struct State {
     pub options: Options,
 }
 
-/// The routes that never need a caller.
-const OPEN: &[(Method, &str)] = &[(Method::GET, "/")];
-/// The routes that need no caller where the operator did not ask for one.
-const OPEN_WITHOUT_AUTH: &[(Method, &str)] = &[(Method::GET, "/"), (Method::GET, "/v1/sample")];
+/// The routes that need a caller where the operator asks for one.
+const CLOSED_WITH_AUTH: &[(Method, &str)] = &[(Method::GET, "/v1/sample")];
 
 /// The service.
 pub fn service(state: State) -> Service {
-    let open = if state.options.auth_enabled { OPEN } else { OPEN_WITHOUT_AUTH };
+    let closed = if state.options.auth_enabled { CLOSED_WITH_AUTH } else { &[] };
     let store = state.store.clone();
     Service::new("template-api", "jan_template_api", routes::all().with_state(state))
         .about("The smallest complete service, to copy from.")
@@ -46,5 +44,5 @@ pub fn service(state: State) -> Service {
             let store = store.clone();
             async move { Ok(store.ping().await?) }
         })
-        .open(open)
+        .closed(closed)
 }

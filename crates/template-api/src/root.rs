@@ -1,6 +1,6 @@
 //! `GET /`: which service this is.
 
-use http_kit::Json;
+use http_kit::{Anyone, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +18,6 @@ pub(crate) struct Root {
     get, path = "/", tag = "health", operation_id = "getRoot",
     responses((status = 200, description = "The service.", body = Root))
 )]
-pub(crate) async fn get() -> Json<Root> {
+pub(crate) async fn get(_: Anyone) -> Json<Root> {
     Json(Root { service: "template-api", status: "ok" })
 }

@@ -1,6 +1,7 @@
 //! The service's table of contents: every route, one line each.
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use http_kit::routes;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{State, root, sample};
 

@@ -1,6 +1,6 @@
 //! Services that answer with their name and with what reached them.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use axum::{body::Body, extract::Request, routing::any};
 use domain::{Clock, Error, Kind};
@@ -23,7 +23,11 @@ impl Authenticator for Nobody {
         Some(Err(Error::new(Kind::Unauthenticated, "invalid_token", "The token is not good.")))
     }
 
-    fn verify<'a>(&'a self, _: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+    fn verify<'a>(
+        &'a self,
+        _: Credentials<'a>,
+        _: Option<IpAddr>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(async { Err(Error::internal("never asked")) })
     }
 }

@@ -190,7 +190,7 @@ async fn who_is_calling_is_asked_before_the_body_is_read() {
 #[tokio::test]
 async fn a_body_that_drips_is_408() {
     // A byte now and then does not move the deadline.
-    let app = App::with(EdgeOptions { body_grace: Some(Duration::from_millis(200)), ..EdgeOptions::default() });
+    let app = App::with(EdgeOptions { body_grace: 1, ..EdgeOptions::default() });
     let drip = stream::unfold((), |()| async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
@@ -246,4 +246,14 @@ async fn while_it_drains_it_lives_and_is_not_ready() {
     app.draining.cancel();
     assert_eq!(app.get("/readyz").await.failure(503), "service_unavailable");
     assert_eq!(app.get("/healthz").await.status(), 200);
+}
+
+#[tokio::test]
+async fn heads_of_failures_have_no_body() {
+    let app = App::new();
+    for path in ["/closed", "/nowhere"] {
+        let head = app.call(http::Request::head(path).body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(head.text, "", "{path}");
+        assert_eq!(head.status(), app.get(path).await.status());
+    }
 }

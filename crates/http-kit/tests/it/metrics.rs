@@ -1,20 +1,13 @@
 //! The numbers at `/metrics` (contract 12; `security.md` H3).
 
-use std::net::SocketAddr;
-
 use axum::body::Body;
 use http::{Method, Request};
-use http_kit::PeerAddr;
+use http_kit::EdgeOptions;
 
-use crate::support::{Answer, App, get_of, post_of};
-
-fn from(mut request: Request<Body>, peer: &str) -> Request<Body> {
-    request.extensions_mut().insert(PeerAddr(peer.parse::<SocketAddr>().unwrap()));
-    request
-}
+use crate::support::{Answer, App, get_of, post_of, sent_by, service};
 
 async fn metrics(app: &App) -> Answer {
-    app.call(from(get_of("/metrics"), "127.0.0.1:9")).await
+    app.call(sent_by(get_of("/metrics"), "127.0.0.1:9")).await
 }
 
 #[tokio::test]
@@ -72,9 +65,37 @@ async fn they_are_for_this_machine_and_for_administrators() {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let answer = app.call(from(request.body(Body::empty()).unwrap(), peer)).await;
+        let answer = app.call(sent_by(request.body(Body::empty()).unwrap(), peer)).await;
         assert_eq!(answer.status(), status, "{peer} {header:?}");
     }
     // Without a peer there is no telling.
     assert_eq!(app.get("/metrics").await.failure(404), "route_not_found");
+}
+
+#[tokio::test]
+async fn a_proxy_on_this_machine_is_not_this_machine() {
+    let trusted_proxies = vec!["127.0.0.1".to_owned()].try_into().unwrap();
+    let app = App::with(EdgeOptions { trusted_proxies, ..EdgeOptions::default() });
+    // What the proxy passes on counts as passed on, also if it says that it came from here.
+    for forwarded in ["192.0.2.1", "127.0.0.1", ""] {
+        let request = Request::get("/metrics").header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
+        assert_eq!(app.call(sent_by(request, "127.0.0.1:9")).await.status(), 404, "{forwarded}");
+    }
+    assert_eq!(metrics(&app).await.status(), 200, "what it asks for itself does not");
+}
+
+#[tokio::test]
+async fn apart_they_are_nowhere_else() {
+    let app = App::build(EdgeOptions::default(), http_kit::Edge::with_metrics_apart, service());
+    app.get("/open").await;
+    assert_eq!(metrics(&app).await.failure(404), "route_not_found");
+    let admin = Request::get("/metrics").header("authorization", "Bearer admin").body(Body::empty()).unwrap();
+    assert_eq!(app.call(admin).await.failure(404), "route_not_found");
+
+    let all = http_kit::metrics::service(std::slice::from_ref(&app.service)).mount(&app.edge);
+    let app = App { service: all, ..app };
+    let answer = app.call(sent_by(get_of("/metrics"), "192.0.2.1:9")).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text);
+    let line = "jan_test_api_requests_total{method=\"GET\",endpoint=\"/open\",status=\"200\"} 1";
+    assert!(answer.text.lines().any(|found| found == line), "{}", answer.text);
 }

@@ -10,7 +10,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-use crate::support::{App, get_of, post_of};
+use crate::support::{App, get_of, post_of, sent_by};
 
 /// What was logged on this thread since it was made.
 #[derive(Clone, Default)]
@@ -55,7 +55,7 @@ async fn a_request_leaves_one_line() {
         .header("x-request-id", "id-1")
         .body(Body::empty())
         .unwrap();
-    app.call(request).await;
+    app.call(sent_by(request, "203.0.113.7:9")).await;
     let requests = lines.requests();
     let [line] = &requests[..] else { panic!("{requests:?}") };
     for (field, value) in [
@@ -65,6 +65,7 @@ async fn a_request_leaves_one_line() {
         ("request_id", "id-1"),
         ("caller", "user_0123456789abcdef"),
         ("auth", "jwt"),
+        ("client", "203.0.113.7"),
     ] {
         assert_eq!(line[field], value, "{line}");
     }

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -19,8 +19,8 @@ use futures_util::StreamExt;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use http_kit::{
-    Authenticator, Caller, Credentials, Edge, EdgeOptions, Json, Listener, ListenerOptions, LogFields, MountedService,
-    PageQuery, Path, RequestId, RouteLimits, Service, authenticate::Verdict, sse,
+    Authenticator, Caller, ClientAddr, Credentials, Edge, EdgeOptions, Json, Listener, ListenerOptions, LogFields,
+    MountedService, PageQuery, Path, PeerAddr, RequestId, RouteClass, RouteLimits, Service, authenticate::Verdict, sse,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,13 +38,15 @@ struct Registry;
 impl Authenticator for Registry {
     fn cached(&self, credentials: Credentials<'_>) -> Option<Verdict> {
         let known = |token: &str| match token {
-            "user" => Some(Role::User),
+            "user" | "other" => Some(Role::User),
             "admin" => Some(Role::Admin),
             _ => None,
         };
-        let role = credentials.bearer.or(credentials.api_key).and_then(known)?;
+        let token = credentials.bearer.or(credentials.api_key)?;
+        let role = known(token)?;
+        let id = if token == "other" { "user_ffffffffffffffff" } else { "user_0123456789abcdef" };
         Some(Ok(Arc::new(Principal {
-            user_id: UserId::parse("user_0123456789abcdef").unwrap(),
+            user_id: UserId::parse(id).unwrap(),
             subject: "subject-of-the-user".to_owned(),
             username: "name-of-the-user".to_owned(),
             email: Some("mail@of.the.user".to_owned()),
@@ -55,7 +57,11 @@ impl Authenticator for Registry {
         })))
     }
 
-    fn verify<'a>(&'a self, _: Credentials<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
+    fn verify<'a>(
+        &'a self,
+        _: Credentials<'a>,
+        _: Option<IpAddr>,
+    ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(async { Err(Error::new(Kind::Unauthenticated, "invalid_token", "The token is not good.")) })
     }
 }
@@ -116,6 +122,8 @@ const OPEN: &[(Method, &str)] = &[
     (Method::GET, "/open"),
     (Method::POST, "/open"),
     (Method::GET, "/slow"),
+    (Method::GET, "/never"),
+    (Method::GET, "/from"),
     (Method::GET, "/stream/{kind}"),
     (Method::GET, "/flood"),
 ];
@@ -125,10 +133,14 @@ const LIMITS: &[RouteLimits] = &[
     RouteLimits { path: "/hurried", answer_within: Duration::from_millis(50), ..RouteLimits::DEFAULT },
 ];
 
+const CLASSES: &[(&str, RouteClass)] =
+    &[("/chat/", RouteClass::Chat), ("/open", RouteClass::Share), ("/from", RouteClass::Auth)];
+
 pub(crate) fn service() -> Service {
     let routes = OpenApiRouter::new()
         .route("/open", get(|| async { "open" }).post(echo))
         .route("/slow", get(slow))
+        .route("/never", get(std::future::pending::<()>))
         .route("/hurried", get(slow))
         .route("/closed", get(|caller: Caller| async move { caller.user_id.to_string() }).post(echo))
         .route("/small", post(echo))
@@ -136,8 +148,10 @@ pub(crate) fn service() -> Service {
         .route("/page", get(page))
         .route("/flood", get(flood))
         .route("/stream/{kind}", get(stream))
+        .route("/chat/{kind}", get(stream))
+        .route("/from", get(|ClientAddr(from): ClientAddr| async move { format!("{from:?}") }))
         .route("/v1/models/{*id}", get(named));
-    Service::new("test-api", "jan_test_api", routes).about("For tests.").open(OPEN).limits(LIMITS)
+    Service::new("test-api", "jan_test_api", routes).about("For tests.").open(OPEN).limits(LIMITS).classes(CLASSES)
 }
 
 /// The service with its edge, and the tokens that stop it.
@@ -194,6 +208,12 @@ impl App {
 /// A request as the edge gets it.
 pub(crate) fn get_of(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
+}
+
+/// The same, as the other end of a connection sent it.
+pub(crate) fn sent_by(mut request: Request<Body>, peer: &str) -> Request<Body> {
+    request.extensions_mut().insert(PeerAddr(peer.parse::<SocketAddr>().unwrap()));
+    request
 }
 
 /// A JSON request of a known caller.

@@ -59,3 +59,31 @@ async fn what_does_not_end_by_itself_is_cut() {
     served.tasks.close();
     timeout(PATIENCE, served.tasks.wait()).await.expect("everything ends");
 }
+
+#[tokio::test]
+async fn what_has_no_answer_yet_gets_one_at_the_limit() {
+    let served = App::new().listen(http_kit::ListenerOptions::default()).await;
+    let mut client = Client::connect(served.address).await;
+    client.send("GET /never HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut typing = Client::connect(served.address).await;
+    typing
+        .send("POST /open HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{")
+        .await;
+    while served.app.edge.in_flight() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    served.app.draining.cancel();
+    served.tasks.close();
+    assert!(timeout(Duration::from_millis(200), served.tasks.wait()).await.is_err(), "the request is left alone");
+
+    served.app.closing.cancel();
+    for mut waiting in [client, typing] {
+        let answer = waiting.rest().await;
+        assert_eq!(status(&answer), 503, "{answer}");
+        let answer = answer.to_ascii_lowercase();
+        for part in ["service_unavailable", "\"request_id\":\"req_", "retry-after: ", "connection: close"] {
+            assert!(answer.contains(part), "{part}: {answer}");
+        }
+    }
+    timeout(PATIENCE, served.tasks.wait()).await.expect("everything ends");
+}

@@ -60,8 +60,7 @@ async fn a_long_answer_is_not_idle() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_refused_and_closed() {
-    let grace = Some(Duration::from_secs(1));
-    let served = App::with(EdgeOptions { body_grace: grace, ..EdgeOptions::default() }).listen(hurried()).await;
+    let served = App::with(EdgeOptions { body_grace: 1, ..EdgeOptions::default() }).listen(hurried()).await;
     let mut client = Client::connect(served.address).await;
     client
         .send("POST /open HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{")
