@@ -12,11 +12,13 @@
 //! | `tokenizer`, `template` | messages to tokens and back |
 //! | `sampler`, `constraint` | scores to a token, inside a grammar where one is asked for |
 //! | `stop`, `tools`, `answer` | tokens to text, tool calls and events |
+//! | `embedder` | another kind of model: what texts mean, as vectors |
 //! | `scheduler`, `engine` | several requests at a time, bounded; the public face |
 
 mod answer;
 mod cache;
 mod constraint;
+mod embedder;
 mod engine;
 mod error;
 mod gguf;
@@ -31,6 +33,7 @@ mod template;
 mod tokenizer;
 mod tools;
 
+pub use embedder::Embedder;
 pub use engine::{Engine, EngineOptions, Generation, ModelInfo};
 pub use error::Error;
 pub use request::{Event, Finish, Format, Request, Sampling, TokenLogprob, ToolChoice};
