@@ -1,18 +1,17 @@
 //! A user's settings: read with the defaults, changed field by field.
 
-use domain::{Clock, Error, Kind, Principal, Result, Timestamp, ids::UserId};
+use domain::{Error, Kind, Principal, Result, Timestamp, ids::UserId};
 use serde_json::{Map, Value};
-use store::{ChangedSettings, Store};
+use store::ChangedSettings;
 use wire::settings::{self, Settings};
 
-use crate::models::Models;
+use crate::{models::Models, prompt::People};
 
 /// Reads and changes settings. Clones share everything.
 #[derive(Clone)]
 pub struct UserSettings {
-    store: Store,
+    people: People,
     models: Models,
-    clock: Clock,
 }
 
 /// The settings of a user.
@@ -29,9 +28,9 @@ pub struct SettingsOf {
 }
 
 impl UserSettings {
-    /// Settings that are kept in `store`.
-    pub fn new(store: Store, models: Models, clock: Clock) -> Self {
-        Self { store, models, clock }
+    /// The settings of `people`.
+    pub fn new(people: People, models: Models) -> Self {
+        Self { people, models }
     }
 
     /// The caller's settings.
@@ -39,7 +38,7 @@ impl UserSettings {
     /// # Errors
     /// `invalid_token` for a user who is gone since the credential was verified.
     pub async fn get(&self, caller: &Principal) -> Result<SettingsOf> {
-        let mut reader = self.store.read().await?;
+        let mut reader = self.people.store().read().await?;
         let user = reader.user(&caller.user_id).await?.ok_or_else(gone)?;
         let changed = reader.user_settings(&user.id).await?;
         let (changes, updated_at) = match changed {
@@ -54,17 +53,18 @@ impl UserSettings {
     /// # Errors
     /// 400 that names the field which is of the wrong type or out of its bounds; then nothing is changed.
     pub async fn change(&self, caller: &Principal, change: &Map<String, Value>) -> Result<SettingsOf> {
-        let mut tx = self.store.write().await?;
+        let mut tx = self.people.store().write().await?;
         // Two tabs that change two fields at once both get their way.
         tx.lock_user(&caller.user_id).await?;
         let user = tx.user(&caller.user_id).await?.ok_or_else(gone)?;
         let before = tx.user_settings(&user.id).await?;
         let mut changes = before.map(|before| before.changes).unwrap_or_default();
         settings::merge(&mut changes, change)?;
-        let now = self.clock.now();
+        let now = self.people.clock().now();
         let after = self.complete(user.id, &changes, user.created_at, now)?;
         tx.put_user_settings(&after.user_id, &ChangedSettings { changes, updated_at: now }).await?;
         tx.commit().await?;
+        self.people.forget(&after.user_id);
         Ok(after)
     }
 

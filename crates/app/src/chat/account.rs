@@ -61,6 +61,11 @@ impl Account {
         self.usage = Some(*usage);
     }
 
+    /// What the answer took so far, as JSON.
+    pub(super) fn usage(&self) -> Option<String> {
+        self.usage.as_ref().and_then(|usage| serde_json::to_string(usage).ok())
+    }
+
     /// The provider failed: what the caller is told.
     pub(super) fn failed(&mut self, error: Error) -> domain::Error {
         self.ended = true;

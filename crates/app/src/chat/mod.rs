@@ -16,6 +16,7 @@ use bytes::Bytes;
 use domain::{
     Clock, Result,
     ids::{ChatCompletionId, UserId},
+    item::Making,
 };
 use futures_util::Stream;
 use prometheus_client::registry::Registry;
@@ -99,7 +100,7 @@ impl Chat {
         if streams {
             let frames = provider.stream(call).instrument(span).await;
             let frames = frames.map_err(|error| account.failed(error))?;
-            return Ok(Completion::Stream(Events { frames, account }));
+            return Ok(Completion::Stream(Events { frames, account, model: Arc::clone(&model.id) }));
         }
         let whole = provider.complete(call).instrument(span).await.map_err(|error| account.failed(error))?;
         if let Some(usage) = &whole.usage {
@@ -114,6 +115,14 @@ impl Chat {
 pub struct Events {
     frames: Frames,
     account: Account,
+    model: Arc<str>,
+}
+
+impl Events {
+    /// What makes the answer: its model, and the usage told so far.
+    pub(crate) fn making(&self, finish_reason: Option<String>) -> Making {
+        Making { model: Some(self.model.to_string()), usage: self.account.usage(), finish_reason }
+    }
 }
 
 impl Stream for Events {

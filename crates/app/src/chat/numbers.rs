@@ -29,7 +29,7 @@ pub(super) struct Numbers {
     duration: Histograms,
     active_streams: Family<Labels, Gauge>,
     errors: Family<ErrorLabels, Counter>,
-    by_model: RwLock<HashMap<Labels, Arc<ModelNumbers>>>,
+    by_model: RwLock<HashMap<Labels, Arc<ModelNumbers>, foldhash::fast::RandomState>>,
 }
 
 impl Default for Numbers {

@@ -99,7 +99,7 @@ fn one(at: usize, message: &Message) -> Result<Value> {
     };
     let content = match &message.content {
         None => String::new(),
-        Some(Content::Text(text)) => text.clone(),
+        Some(Content::Text(text)) => text.read().into_owned(),
         Some(Content::Parts(parts)) => {
             let texts = parts.iter().enumerate().map(|(index, part)| text_of(at, index, part));
             texts.collect::<Result<Vec<_>>>()?.join("\n")

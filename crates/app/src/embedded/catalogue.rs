@@ -128,7 +128,7 @@ pub struct Wheel {
     pub package: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// The path within the wheel.
+    /// The path within the wheel; behind `!` the path within the zip file that is there.
     pub member: &'static str,
     /// The size of that member.
     pub bytes: u64,
@@ -177,7 +177,7 @@ impl Reference {
     /// # Errors
     /// [`FileError::Name`] for what is none of the three.
     pub fn parse(text: &str) -> Result<Self, FileError> {
-        if let Some(known) = CATALOGUE.iter().find(|known| known.id == text) {
+        if let Some(known) = CATALOGUE.iter().chain(super::ENCODER).find(|known| known.id == text) {
             return Ok(Self::Known(known));
         }
         let wrong = || FileError::Name(text.to_owned());
@@ -249,10 +249,11 @@ mod tests {
 
     #[test]
     fn the_catalogue_is_consistent() {
-        for known in CATALOGUE {
+        for known in CATALOGUE.iter().chain(super::super::ENCODER) {
             assert_eq!(known.sha256.len(), 64, "{}", known.id);
             assert_eq!(known.wheels.iter().map(|wheel| wheel.bytes).sum::<u64>(), known.bytes, "{}", known.id);
-            assert_eq!(CATALOGUE.iter().filter(|other| other.id == known.id || other.file == known.file).count(), 1);
+            let all = CATALOGUE.iter().chain(super::super::ENCODER);
+            assert_eq!(all.filter(|other| other.id == known.id || other.file == known.file).count(), 1);
             assert_eq!(Reference::parse(known.id).unwrap().file(), known.file);
         }
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`options`] | the configuration section |
 //! | [`catalogue`] | the models known by name, and how others are named |
+//! | `encoder` | what texts mean, for the memory |
 //! | [`files`] | fetching, checking, listing and removing model files |
 //! | `served` | one model's way from its file to an engine and back |
 //! | `ask` | a chat request as the engine takes it |
@@ -19,6 +20,7 @@
 
 mod ask;
 pub mod catalogue;
+mod encoder;
 pub mod files;
 pub mod options;
 mod provider;
@@ -27,6 +29,7 @@ mod stream;
 mod whole;
 
 pub use catalogue::{CATALOGUE, Known, Reference};
+pub use encoder::{ENCODER, Encoder};
 pub use files::{Entry, FileError, Files, Progress};
 pub use options::Options;
 pub use provider::Embedded;

@@ -34,6 +34,9 @@ pub struct Options {
     pub context: usize,
     /// The most tokens of an answer whose request sets no limit. A small model may go on for ever.
     pub answer_tokens: u32,
+    /// Whether memories are compared by what they mean, with an encoder of 90 MB that is fetched like the models when
+    /// somebody first saves a memory. Otherwise, and until it is there, they are compared by their words.
+    pub encoder: bool,
     /// Loads the models at start instead of with the first request. Off by default: a server at rest takes
     /// little memory, and the first request waits about a second.
     pub preload: bool,
@@ -55,6 +58,7 @@ impl Default for Options {
             queue: 32,
             context: 8192,
             answer_tokens: 2048,
+            encoder: true,
             preload: false,
             unload_after_seconds: 900,
         }

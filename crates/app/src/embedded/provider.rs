@@ -137,6 +137,16 @@ impl ChatProvider for Embedded {
             stream::begin(engine, asked, call.stamp, self.0.clock.clone()).await
         })
     }
+
+    fn window(&self, model: &str) -> Option<usize> {
+        let loaded = self.0.models.iter().find(|known| *known.id == *model)?.loaded();
+        Some(loaded.map_or(self.0.options.context, |engine| engine.info().context_length))
+    }
+
+    fn count_tokens(&self, model: &str, text: &str) -> Option<usize> {
+        let engine = self.0.models.iter().find(|known| *known.id == *model)?.loaded()?;
+        Some(engine.count_tokens(text))
+    }
 }
 
 /// The public id of a file that the operator names: the catalogue's if it is one of its files.

@@ -188,6 +188,14 @@ impl Served {
         }
     }
 
+    /// The engine, if it is loaded.
+    pub(super) fn loaded(&self) -> Option<Engine> {
+        match &*self.phase.borrow() {
+            Phase::Ready(engine) => Some(engine.clone()),
+            _ => None,
+        }
+    }
+
     /// Looks at the phase; begins to load if that is what comes next, so that only one request does.
     fn step(&self) -> Step {
         let mut step = Step::Wait;

@@ -19,7 +19,7 @@ use providers::ChatProvider;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    registered::{Health, Registered},
+    registered::{Circuits, Health, Registered},
     table::Table,
 };
 pub use table::Model;
@@ -88,6 +88,7 @@ impl Models {
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.0.health.register(registry);
+        registry.register_collector(Box::new(Circuits(self.0.providers.clone())));
     }
 
     async fn ask(&self, provider: &Arc<Registered>) {

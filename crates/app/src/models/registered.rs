@@ -2,12 +2,19 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use prometheus_client::{
-    metrics::{family::Family, gauge::Gauge},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::{
+        MetricType,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
     registry::Registry,
 };
 use providers::{ChatProvider, Offer};
@@ -80,6 +87,28 @@ impl Registered {
                 false
             }
         }
+    }
+}
+
+/// Which providers are left alone, as they are when somebody looks.
+pub(super) struct Circuits(pub(super) Vec<Arc<Registered>>);
+
+impl fmt::Debug for Circuits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|provider| &provider.name)).finish()
+    }
+}
+
+impl Collector for Circuits {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Whether the provider failed again and again and is left alone";
+        let mut family =
+            encoder.encode_descriptor("jan_llm_api_provider_circuit_open", help, None, MetricType::Gauge)?;
+        for provider in &self.0 {
+            let is_open = ConstGauge::new(i64::from(provider.provider.is_suspended()));
+            is_open.encode(family.encode_family(&[("provider", &*provider.name)])?)?;
+        }
+        Ok(())
     }
 }
 

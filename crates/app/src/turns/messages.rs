@@ -1,0 +1,333 @@
+//! What was said, as a model is told it: the items of a conversation become the messages of a chat.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use domain::item::Item;
+use serde::{Deserialize, Serialize};
+use serde_json::{json, value::RawValue};
+use wire::openai::chat::request::{FunctionCall, Role, ToolCall};
+
+/// What stands in the place of a result that nobody noted. Models insist on a result for each call.
+const NO_RESULT: &str = "The call was not completed.";
+/// What stands in the place of an image that is left out.
+pub(super) const NO_IMAGE: &str = "[an image of an earlier message, left out]";
+
+/// A message for the model.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) role: Role,
+    pub(super) content: Content,
+    calls: Vec<ToolCall>,
+    answers: Option<String>,
+}
+
+/// What a message holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Nothing but calls.
+    None,
+    Text(String),
+    Parts(Vec<Piece>),
+    /// The whole message as the client sent it.
+    Raw(Box<RawValue>),
+}
+
+/// A part of a message, as JSON.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) json: Box<RawValue>,
+    pub(super) is_image: bool,
+}
+
+/// The messages so far. Results follow their calls at once, whatever order they were noted in.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    said: Vec<Said>,
+    /// The calls of the last message, each with its result as far as it is known.
+    open: Vec<(String, Option<Said>)>,
+}
+
+/// A message's body, or a call's. What is not named here is not told to models.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    content: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    arguments: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    input: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    output: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    image_url: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    detail: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input_audio: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    file: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    file_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    file_data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    filename: Option<&'a RawValue>,
+}
+
+/// A part's text, plain or with annotations.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text<'a> {
+    Plain(#[serde(borrow)] Cow<'a, str>),
+    Object {
+        #[serde(borrow)]
+        text: Cow<'a, str>,
+    },
+}
+
+impl Messages {
+    /// Adds an item. One that says nothing to a model is passed over.
+    pub(super) fn item(&mut self, item: &Item) {
+        let Ok(body) = serde_json::from_str::<Body<'_>>(&item.body) else { return };
+        let call_id = item.head.call_id.as_deref();
+        match (item.head.kind.as_str(), call_id) {
+            ("message", _) => self.message(item.head.role.as_deref(), &body),
+            ("function_call" | "mcp_call", Some(id)) => {
+                let result = body.output.or(body.error).map(|raw| result(id, raw));
+                self.call(id, &body.name, body.arguments.as_deref().unwrap_or("{}"), result);
+            }
+            ("custom_tool_call", Some(id)) => {
+                let arguments = json!({"input": body.input.as_deref().unwrap_or_default()}).to_string();
+                self.call(id, &body.name, &arguments, None);
+            }
+            ("function_call_output" | "custom_tool_call_output", Some(id)) => {
+                if let Some(raw) = body.output {
+                    self.result(id, result(id, raw));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, role: Option<&str>, body: &Body<'_>) {
+        let role = match role {
+            Some("user") => Role::User,
+            Some("assistant") => Role::Assistant,
+            Some("system" | "developer") => Role::System,
+            _ => return,
+        };
+        let parts = body.content.iter().filter_map(|part| serde_json::from_str::<Part<'_>>(part.get()).ok());
+        let content = if role == Role::User { pieces(parts) } else { Content::Text(texts(parts)) };
+        let empty = match &content {
+            Content::Text(text) => text.is_empty(),
+            Content::Parts(parts) => parts.is_empty(),
+            Content::None | Content::Raw(_) => false,
+        };
+        // An answer that was broken off before its first word.
+        if !empty {
+            self.push(Said { role, content, calls: Vec::new(), answers: None });
+        }
+    }
+
+    fn call(&mut self, id: &str, name: &str, arguments: &str, result: Option<Said>) {
+        let call = ToolCall {
+            id: id.to_owned(),
+            kind: "function".to_owned(),
+            function: FunctionCall { name: name.to_owned(), arguments: arguments.to_owned() },
+        };
+        let goes_on = self.said.last().is_some_and(|last| last.role == Role::Assistant);
+        if !goes_on {
+            self.push(Said { role: Role::Assistant, content: Content::None, calls: Vec::new(), answers: None });
+        }
+        if let Some(last) = self.said.last_mut() {
+            last.calls.push(call);
+            self.open.push((id.to_owned(), result));
+        }
+    }
+
+    /// The result of a call; of a call that nobody made, nothing.
+    fn result(&mut self, id: &str, result: Said) -> bool {
+        let call = self.open.iter_mut().find(|(open, _)| open == id);
+        call.map(|(_, place)| *place = Some(result)).is_some()
+    }
+
+    /// Adds a message as the client sent it.
+    pub(super) fn raw(&mut self, role: Role, answers: Option<&str>, message: Box<RawValue>) {
+        let answers = answers.filter(|_| role == Role::Tool).map(str::to_owned);
+        let said = |raw| Said { role, content: Content::Raw(raw), calls: Vec::new(), answers: answers.clone() };
+        match &answers {
+            Some(id) if self.open.iter().any(|(open, _)| open == id) => _ = self.result(id, said(message)),
+            _ => self.push(said(message)),
+        }
+    }
+
+    fn push(&mut self, said: Said) {
+        self.settle();
+        self.said.push(said);
+    }
+
+    fn settle(&mut self) {
+        for (id, result) in std::mem::take(&mut self.open) {
+            let none = || Said {
+                role: Role::Tool,
+                content: Content::Text(NO_RESULT.to_owned()),
+                calls: Vec::new(),
+                answers: Some(id.clone()),
+            };
+            self.said.push(result.unwrap_or_else(none));
+        }
+    }
+
+    /// All of them.
+    pub(super) fn finish(mut self) -> Vec<Said> {
+        self.settle();
+        self.said
+    }
+}
+
+impl Said {
+    /// Whether it goes with the message before it: a result goes with its call.
+    pub(super) fn follows(&self) -> bool {
+        self.role == Role::Tool
+    }
+
+    /// As JSON.
+    pub(super) fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Message<'a> {
+            role: Role,
+            content: Option<Shown<'a>>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            tool_calls: &'a [ToolCall],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tool_call_id: Option<&'a str>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Shown<'a> {
+            Text(&'a str),
+            Parts(Vec<&'a RawValue>),
+        }
+        let content = match &self.content {
+            Content::Raw(raw) => return Ok(raw.clone()),
+            Content::None => None,
+            Content::Text(text) => Some(Shown::Text(text)),
+            Content::Parts(parts) => Some(Shown::Parts(parts.iter().map(|part| &*part.json).collect())),
+        };
+        let message =
+            Message { role: self.role, content, tool_calls: &self.calls, tool_call_id: self.answers.as_deref() };
+        serde_json::value::to_raw_value(&message)
+    }
+
+    /// What it says, for counting; an image says nothing.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let text = match &self.content {
+            Content::Text(text) => Some(text.as_str()),
+            Content::Raw(raw) => Some(raw.get()),
+            Content::None | Content::Parts(_) => None,
+        };
+        let parts = if let Content::Parts(parts) = &self.content { parts.as_slice() } else { &[] };
+        let parts = parts.iter().filter(|part| !part.is_image).map(|part| part.json.get());
+        let calls = self.calls.iter().flat_map(|call| [&*call.function.name, &*call.function.arguments]);
+        text.into_iter().chain(parts).chain(calls)
+    }
+}
+
+/// The result of a call, as a message.
+fn result(id: &str, raw: &RawValue) -> Said {
+    let text = match serde_json::from_str::<String>(raw.get()) {
+        Ok(text) => text,
+        // Parts, of which models are told the texts; or an object, of which they are told all.
+        Err(_) => match serde_json::from_str::<Vec<Part<'_>>>(raw.get()) {
+            Ok(parts) => texts(parts.into_iter()),
+            Err(_) => raw.get().to_owned(),
+        },
+    };
+    Said { role: Role::Tool, content: Content::Text(text), calls: Vec::new(), answers: Some(id.to_owned()) }
+}
+
+fn texts<'a>(parts: impl Iterator<Item = Part<'a>>) -> String {
+    let mut all = String::new();
+    for part in parts {
+        let hidden = matches!(&*part.kind, "reasoning_text" | "summary_text" | "thinking");
+        let Some(text) = part.text.map(Text::into_inner).or(part.refusal).filter(|_| !hidden) else { continue };
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(&text);
+    }
+    all
+}
+
+impl<'a> Text<'a> {
+    fn into_inner(self) -> Cow<'a, str> {
+        match self {
+            Self::Plain(text) | Self::Object { text } => text,
+        }
+    }
+}
+
+/// What a user's message holds: its text, or its parts when there are others than one text.
+fn pieces<'a>(parts: impl Iterator<Item = Part<'a>>) -> Content {
+    let mut pieces = Vec::new();
+    let mut only = None;
+    for part in parts {
+        let is_image = matches!(&*part.kind, "input_image" | "image_url" | "image");
+        only = None;
+        let json = match (&*part.kind, part.text) {
+            ("input_text" | "text" | "output_text", Some(text)) => {
+                let text = text.into_inner();
+                let json = json!({"type": "text", "text": text});
+                only = Some(text.into_owned());
+                json
+            }
+            (_, _) if is_image => match image(part.image_url, part.detail) {
+                Some(image) => image,
+                None => continue,
+            },
+            ("input_audio", _) => json!({"type": "input_audio", "input_audio": part.input_audio}),
+            ("file", _) if part.file.is_some() => json!({"type": "file", "file": part.file}),
+            ("input_file" | "file", _) => {
+                let fields = [("file_id", part.file_id), ("file_data", part.file_data), ("filename", part.filename)];
+                let given: BTreeMap<_, _> = fields.into_iter().filter(|(_, value)| value.is_some()).collect();
+                json!({"type": "file", "file": given})
+            }
+            _ => continue,
+        };
+        if let Ok(json) = serde_json::value::to_raw_value(&json) {
+            pieces.push(Piece { json, is_image });
+        }
+    }
+    match only {
+        Some(text) if pieces.len() == 1 => Content::Text(text),
+        _ => Content::Parts(pieces),
+    }
+}
+
+/// An image's address is a text with us and an object in a chat.
+fn image(address: Option<&RawValue>, detail: Option<&RawValue>) -> Option<serde_json::Value> {
+    let address: serde_json::Value = serde_json::from_str(address?.get()).ok()?;
+    let mut object = match address {
+        serde_json::Value::Object(object) => object,
+        address @ serde_json::Value::String(_) => [("url".to_owned(), address)].into_iter().collect(),
+        _ => return None,
+    };
+    if let Some(detail) = detail.and_then(|detail| serde_json::from_str(detail.get()).ok()) {
+        object.insert("detail".to_owned(), detail);
+    }
+    Some(json!({"type": "image_url", "image_url": object}))
+}

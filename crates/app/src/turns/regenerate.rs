@@ -1,0 +1,281 @@
+//! Asking again: another answer to the same question, as a new course. The former one stays as a branch. Nothing changes
+//! unless the model answers: the fork and the answer are kept together.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use domain::{
+    Error, Principal, Result,
+    conversation::{Branch, Conversation},
+    ids::{ConversationId, ItemId, UserId},
+    item::{Item, Making},
+    page::Order,
+};
+use serde_json::{Value, json, value::RawValue};
+use store::{History, ItemPage};
+use wire::openai::{chat::ChatRequest, items};
+
+use super::{Ask, MOST_ITEMS, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns, body, keep::Kept};
+use crate::{
+    chat::Notes,
+    conversations::{
+        self,
+        items::{item_not_found, read_id, wrong_role},
+    },
+    prompt::Hints,
+};
+
+/// How to ask again; what is not given is as before.
+#[derive(Clone, Debug, Default)]
+pub struct Again {
+    /// Other words for the question: a text, or parts.
+    pub content: Option<Box<RawValue>>,
+    /// The model; else the one that answered before, the one that the user prefers, or the first there is.
+    pub model: Option<String>,
+    /// Randomness.
+    pub temperature: Option<f64>,
+    /// Tokens at most.
+    pub max_tokens: Option<i64>,
+    /// Whether the answer comes in chunks as it is made.
+    pub stream: bool,
+}
+
+/// What asking again made.
+#[derive(Clone, Debug)]
+pub struct Regenerated {
+    /// The branch on which the new answer is.
+    pub branch: String,
+    /// The branch that keeps the former course, if there was one.
+    pub backup: Option<String>,
+    /// The branch that was made, if one was.
+    pub new_branch: Option<Branch>,
+    /// The question.
+    pub question: ItemId,
+    /// The question as an item, where it is new.
+    pub edited: Option<Item>,
+    /// The answer; none where the model was not to be asked.
+    pub item: Option<Item>,
+    /// What the answer took, as JSON.
+    pub usage: Option<String>,
+}
+
+/// What comes of asking again.
+pub enum Outcome {
+    /// The answer is there and kept.
+    Kept(Box<Regenerated>),
+    /// The answer as it is made.
+    Stream(ReplyEvents),
+}
+
+/// Shows what was made, as whole events before a stream's end.
+pub type Show = Box<dyn FnOnce(&Regenerated) -> Result<Bytes> + Send>;
+
+/// A question that is asked again.
+struct Asked {
+    owner: UserId,
+    conversation: Conversation,
+    history: History,
+    /// What was said before the question, and the question.
+    said: Vec<Item>,
+    /// What the new answer replaces: the first item behind the question.
+    replaced: Option<Item>,
+}
+
+impl Turns {
+    /// Asks for another answer to the question that an answer belongs to, or to a question itself, as it was or in other
+    /// words.
+    ///
+    /// # Errors
+    /// `invalid_id`, `item_not_found`, `invalid_item_role` for what is neither; 400 that names the field;
+    /// `branch_limit_reached`; what [`Turns::answer`] refuses.
+    pub async fn regenerate(
+        &self,
+        caller: &Principal,
+        id: &str,
+        item: &str,
+        again: &Again,
+        notes: impl Notes,
+        show: Show,
+    ) -> Result<Outcome> {
+        let asked = self.question_of(caller, id, item).await?;
+        if let Some(content) = &again.content {
+            return self.ask_in_other_words(asked, item, content, again, notes, show).await;
+        }
+        let place = match &asked.replaced {
+            Some(item) => Place::Anew { before: item.id.clone(), why: format!("Before {} was regenerated", item.id) },
+            None => Place::End(asked.history.clone()),
+        };
+        let turn = Turn {
+            owner: asked.owner,
+            conversation: asked.conversation.id.clone(),
+            place,
+            question: Vec::new(),
+            title: None,
+        };
+        let Some(question) = asked.said.last().map(|item| item.id.clone()) else { return Err(item_not_found()) };
+        let model = asked.replaced.and_then(|item| item.making.model);
+        let again = Again { model: again.model.clone().or(model), ..again.clone() };
+        self.ask_again(&asked.conversation, turn, &asked.said, question, &again, notes, show).await
+    }
+
+    async fn ask_in_other_words(
+        &self,
+        mut asked: Asked,
+        item: &str,
+        content: &RawValue,
+        again: &Again,
+        notes: impl Notes,
+        show: Show,
+    ) -> Result<Outcome> {
+        let Some(former) = asked.said.pop().filter(|former| former.id.as_str() == item) else {
+            return Err(wrong_role("Only what the user said can be edited and asked again."));
+        };
+        let (body, text) = items::with_content(&former.body, Some("user"), content, "content")?;
+        let edited =
+            items::ItemIn { kind: "message", role: Some("user"), status: Some("completed"), call_id: None, body, text };
+        let question = self.0.conversations.new_item(edited);
+        let told = Item { id: question.id.clone(), body: question.body.clone(), ..former };
+        let turn = Turn {
+            owner: asked.owner,
+            conversation: asked.conversation.id.clone(),
+            place: Place::Anew { before: read_id(item)?, why: format!("Edited {item}") },
+            question: vec![question],
+            title: None,
+        };
+        let model = asked.replaced.and_then(|item| item.making.model);
+        let again = Again { model: again.model.clone().or(model), ..again.clone() };
+        let id = told.id.clone();
+        asked.said.push(told);
+        self.ask_again(&asked.conversation, turn, &asked.said, id, &again, notes, show).await
+    }
+
+    /// Begins a new course before an answer, for the client to ask the model by itself.
+    ///
+    /// # Errors
+    /// As [`Turns::regenerate`].
+    pub async fn make_room(&self, caller: &Principal, id: &str, item: &str) -> Result<Regenerated> {
+        let asked = self.question_of(caller, id, item).await?;
+        let Some(question) = asked.said.last().map(|item| item.id.clone()) else { return Err(item_not_found()) };
+        let Some(replaced) = asked.replaced else {
+            let branch = asked.history.branch().to_owned();
+            let nothing =
+                Regenerated { branch, backup: None, new_branch: None, question, edited: None, item: None, usage: None };
+            return Ok(nothing);
+        };
+        let turn = Turn {
+            owner: asked.owner,
+            conversation: asked.conversation.id,
+            place: Place::Anew { before: replaced.id.clone(), why: format!("Before {} was regenerated", replaced.id) },
+            question: Vec::new(),
+            title: None,
+        };
+        let kept = self.keep(turn, Vec::new(), &Making::default()).await;
+        let kept = kept.unwrap_or_else(|gone| Err(Error::internal(gone)))?;
+        Ok(regenerated(&kept, question))
+    }
+
+    /// The question of an answer, or the item itself if it is one, with what was said before it.
+    async fn question_of(&self, caller: &Principal, id: &str, item: &str) -> Result<Asked> {
+        let (id, item) = (ConversationId::parse(id)?, read_id(item)?);
+        let owner = caller.user_id.clone();
+        let mut reader = self.0.store.read().await?;
+        let (history, item) = reader.find_item(&owner, &id, &item).await?.ok_or_else(item_not_found)?;
+        let role = item.head.role.as_deref().filter(|_| item.head.kind == "message");
+        if !matches!(role, Some("user" | "assistant")) {
+            return Err(wrong_role("Only an answer of the assistant, or what the user said, can be regenerated."));
+        }
+        let conversation = reader.conversation(&owner, &id).await?.ok_or_else(conversations::not_found)?;
+        let page = ItemPage { limit: MOST_ITEMS, after: Some(item.sequence + 1), order: Order::Desc };
+        let mut said = reader.items(&history, page).await?.items;
+        said.reverse();
+        let is_question = |item: &Item| item.head.role.as_deref() == Some("user") && item.head.kind == "message";
+        let Some(at) = said.iter().rposition(is_question) else {
+            return Err(wrong_role("The answer has no question that could be asked again."));
+        };
+        let mut behind = said.split_off(at + 1);
+        let replaced = if behind.is_empty() {
+            let page = ItemPage { limit: 1, after: Some(item.sequence), order: Order::Asc };
+            reader.items(&history, page).await?.items.pop()
+        } else {
+            Some(behind.swap_remove(0))
+        };
+        Ok(Asked { owner, conversation, history, said, replaced })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place that both ways of asking again come to")]
+    async fn ask_again(
+        &self,
+        conversation: &Conversation,
+        turn: Turn,
+        said: &[Item],
+        question: ItemId,
+        again: &Again,
+        notes: impl Notes,
+        show: Show,
+    ) -> Result<Outcome> {
+        let mut told = Messages::default();
+        for item in said {
+            told.item(item);
+        }
+        let said = told.finish();
+        let asked = said.last().map(super::Said::to_json).transpose().map_err(Error::internal)?;
+        let model = self.model(again.model.as_deref(), &turn.owner).await?;
+        let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([asked]))].into();
+        let options = [
+            ("temperature", again.temperature.map(Value::from)),
+            ("max_tokens", again.max_tokens.map(Value::from)),
+            ("stream", again.stream.then_some(Value::Bool(true))),
+        ];
+        wish.extend(options.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let wish = serde_json::to_vec(&wish).map_err(Error::internal)?;
+        let request: ChatRequest = wire::json::parse(&wish)?;
+        request.check()?;
+        let ask = Ask {
+            fields: body::fields(&wish)?,
+            request,
+            instructions: Vec::new(),
+            said,
+            question: 1,
+            hints: Hints::default(),
+        };
+        let (owner, about) = (turn.owner.clone(), question.clone());
+        let report: super::Report = Box::new(move |kept| show(&regenerated(kept, about)));
+        let plan = Plan { conversation: Some(conversation.clone()), turn: Some(turn), report: Some(report) };
+        let (answer, kept) = self.ask(&owner, ask, plan, notes).await?;
+        match (answer.reply, kept) {
+            (Reply::Stream(events), _) => Ok(Outcome::Stream(events)),
+            (Reply::Whole(_), Some(kept)) => Ok(Outcome::Kept(Box::new(regenerated(&kept, question)))),
+            (Reply::Whole(_), None) => Err(item_not_found()),
+        }
+    }
+
+    /// The model to ask: the one that is named, else the one that the user prefers, else the first.
+    async fn model(&self, named: Option<&str>, owner: &UserId) -> Result<String> {
+        if let Some(named) = named {
+            return Ok(named.to_owned());
+        }
+        let person = self.0.prompt.memories().people().get(owner).await?;
+        let preferred = person.settings.preferences.get("selected_model").and_then(Value::as_str);
+        if let Some(preferred) = preferred.filter(|id| self.0.models.resolve(id).is_ok()) {
+            return Ok(preferred.to_owned());
+        }
+        let first = self.0.models.list().first().map(|model| model.id.to_string());
+        first.ok_or_else(|| Error::not_found("model_not_found", "There is no model that could answer.").param("model"))
+    }
+}
+
+/// What was made, from what was kept.
+fn regenerated(kept: &Kept, question: ItemId) -> Regenerated {
+    let edited = kept.items.iter().find(|item| item.id == question).cloned();
+    let answers = || kept.items.iter().filter(|item| item.id != question);
+    let item = answers().find(|item| item.head.kind == "message").or_else(|| answers().next_back()).cloned();
+    Regenerated {
+        branch: kept.branch.clone(),
+        backup: kept.backup.clone(),
+        new_branch: kept.new_branch.clone(),
+        usage: item.as_ref().and_then(|item| item.making.usage.clone()),
+        question,
+        edited,
+        item,
+    }
+}

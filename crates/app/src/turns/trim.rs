@@ -1,0 +1,293 @@
+//! What of a history a model is told, when it has no room for all.
+
+use domain::Error;
+use serde_json::{json, value::RawValue};
+
+use super::messages::{Content, NO_IMAGE, Said};
+
+/// What a model is assumed to read at most when nobody knows, in tokens (contract E12).
+pub(super) const USUAL_WINDOW: usize = 220_000;
+/// How much of the window the history and the question may fill; the rest is for tools and the answer.
+const SHARE: f64 = 0.66;
+/// Longest result of a call, in tokens: the rest of it is cut off.
+const MAX_RESULT: usize = 20_000;
+/// Most images that are told: the newest.
+const MAX_IMAGES: usize = 15;
+/// What a message costs beside its words, and what an image costs, in tokens.
+const MESSAGE: usize = 4;
+const IMAGE: usize = 800;
+
+/// How many tokens a text has, as the model counts; nothing when nobody knows.
+pub(super) type Count<'a> = &'a dyn Fn(&str) -> Option<usize>;
+
+/// The messages a model is told.
+#[derive(Debug)]
+pub(super) struct Fitted {
+    pub(super) messages: Vec<Said>,
+    /// Whether something was left out or cut.
+    pub(super) trimmed: bool,
+}
+
+/// Leaves out the oldest of `history` until it and `question` fit into `window` tokens. A call stays together with its
+/// results.
+///
+/// # Errors
+/// `context_length_exceeded` when the question alone does not fit.
+pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count: Count<'_>) -> Result<Fitted, Error> {
+    let room = (window as f64 * SHARE) as usize;
+    let mut trimmed = cut_results(&mut history[..]) | leave_out_images(&mut history);
+    let asked = history.len() - question.min(history.len());
+    let costs: Vec<usize> = history.iter().map(|said| cost(said, room, count)).collect();
+    let mut used: usize = costs[asked..].iter().sum();
+    if used > window {
+        let message = format!("The message does not fit into the model's context of {window} tokens.");
+        return Err(Error::invalid("context_length_exceeded", message).param("messages"));
+    }
+    let mut from = asked;
+    let mut whole = asked;
+    while from > 0 && used + costs[from - 1] <= room {
+        from -= 1;
+        used += costs[from];
+        // A result without its call means nothing.
+        if !history[from].follows() {
+            whole = from;
+        }
+    }
+    trimmed |= whole > 0;
+    history.drain(..whole);
+    Ok(Fitted { messages: history, trimmed })
+}
+
+/// What a message costs: exactly where it matters and somebody can say it.
+fn cost(said: &Said, room: usize, count: Count<'_>) -> usize {
+    let images = match &said.content {
+        Content::Parts(parts) => parts.iter().filter(|part| part.is_image).count(),
+        _ => 0,
+    };
+    let words: usize = said.words().map(|text| tokens(text, room, count)).sum();
+    MESSAGE + words + images * IMAGE
+}
+
+/// A token has at least a byte: what is far from filling the room need not be counted.
+fn tokens(text: &str, room: usize, count: Count<'_>) -> usize {
+    if text.len() * 64 < room { estimate(text) } else { count(text).unwrap_or_else(|| estimate(text)) }
+}
+
+/// Four letters to a token; one and a half of a script that has a sign for a word.
+fn estimate(text: &str) -> usize {
+    let (mut letters, mut signs) = (0_usize, 0_usize);
+    for letter in text.chars() {
+        if matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}') {
+            signs += 1;
+        } else {
+            letters += 1;
+        }
+    }
+    letters.div_ceil(4) + (signs * 2).div_ceil(3)
+}
+
+fn cut_results(history: &mut [Said]) -> bool {
+    let mut cut = false;
+    for said in history.iter_mut().filter(|said| said.follows()) {
+        let Content::Text(text) = &mut said.content else { continue };
+        let tokens = estimate(text);
+        if tokens > MAX_RESULT {
+            let end = text.floor_char_boundary(text.len() / tokens * MAX_RESULT);
+            text.truncate(end);
+            text.push_str("\n[cut off here]");
+            cut = true;
+        }
+    }
+    cut
+}
+
+fn leave_out_images(history: &mut [Said]) -> bool {
+    let mut seen = 0;
+    for said in history.iter_mut().rev() {
+        let Content::Parts(parts) = &mut said.content else { continue };
+        for part in parts.iter_mut().rev().filter(|part| part.is_image) {
+            seen += 1;
+            if seen > MAX_IMAGES {
+                part.is_image = false;
+                part.json = note();
+            }
+        }
+    }
+    seen > MAX_IMAGES
+}
+
+fn note() -> Box<RawValue> {
+    serde_json::value::to_raw_value(&json!({"type": "text", "text": NO_IMAGE})).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        Clock,
+        ids::ItemId,
+        item::{Head, Item, Making},
+    };
+
+    use super::{super::messages::Messages, *};
+
+    fn item(kind: &str, role: Option<&str>, call_id: Option<&str>, body: &serde_json::Value) -> Item {
+        let head = Head {
+            kind: kind.to_owned(),
+            role: role.map(str::to_owned),
+            status: None,
+            call_id: call_id.map(str::to_owned),
+        };
+        let (id, created_at) = (ItemId::new(&Clock::System), Clock::System.now());
+        Item {
+            id,
+            branch: "MAIN".to_owned(),
+            sequence: 1,
+            head,
+            body: body.to_string(),
+            making: Making::default(),
+            rating: None,
+            created_at,
+            ended_at: None,
+            edited_at: None,
+        }
+    }
+
+    fn user(text: &str) -> Item {
+        item("message", Some("user"), None, &json!({"content": [{"type": "input_text", "text": text}]}))
+    }
+
+    fn told(
+        items: &[Item],
+        question: usize,
+        window: usize,
+        count: Count<'_>,
+    ) -> Result<(serde_json::Value, bool), Error> {
+        let mut messages = Messages::default();
+        for item in items {
+            messages.item(item);
+        }
+        let fitted = fit(messages.finish(), question, window, count)?;
+        let json = fitted.messages.iter().map(|said| serde_json::to_value(said.to_json().unwrap()).unwrap());
+        Ok((json.collect(), fitted.trimmed))
+    }
+
+    const UNKNOWN: Count<'static> = &|_| None;
+
+    #[test]
+    fn the_newest_that_fit_are_told() {
+        let long = "word ".repeat(200);
+        let items: Vec<Item> = (0..10).map(|_| user(&long)).collect();
+        let (all, trimmed) = told(&items, 1, 100_000, UNKNOWN).unwrap();
+        assert_eq!((all.as_array().unwrap().len(), trimmed), (10, false));
+        let (some, trimmed) = told(&items, 1, 1_000, UNKNOWN).unwrap();
+        assert_eq!((some.as_array().unwrap().len(), trimmed), (2, true));
+        let (exact, _) = told(&items, 1, 1_000, &|_| Some(100)).unwrap();
+        assert_eq!(exact.as_array().unwrap().len(), 6);
+        let error = told(&items, 1, 100, UNKNOWN).unwrap_err();
+        assert_eq!((error.code(), error.param_name()), ("context_length_exceeded", Some("messages")));
+    }
+
+    #[test]
+    fn a_call_stays_with_its_result_and_has_one_always() {
+        let call = |id: &str| item("mcp_call", None, Some(id), &json!({"name": "f", "arguments": "{\"a\":1}"}));
+        let output = item("function_call_output", None, Some("b"), &json!({"output": "found"}));
+        let answer = item(
+            "message",
+            Some("assistant"),
+            None,
+            &json!({"content": [
+                {"type": "output_text", "text": "Let me look.", "annotations": []}
+            ]}),
+        );
+        let items = [user("Look"), answer, call("a"), call("b"), output, user("Well?")];
+        let (all, _) = told(&items, 1, 10_000, UNKNOWN).unwrap();
+        let calls =
+            |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}});
+        assert_eq!(
+            all,
+            json!([
+                {"role": "user", "content": "Look"},
+                {"role": "assistant", "content": "Let me look.", "tool_calls": [calls("a"), calls("b")]},
+                {"role": "tool", "content": "The call was not completed.", "tool_call_id": "a"},
+                {"role": "tool", "content": "found", "tool_call_id": "b"},
+                {"role": "user", "content": "Well?"},
+            ])
+        );
+        // There is room for the results, and not for their calls.
+        let (some, trimmed) = told(&items, 1, 50, UNKNOWN).unwrap();
+        assert_eq!((some, trimmed), (json!([{"role": "user", "content": "Well?"}]), true));
+    }
+
+    #[test]
+    fn parts_of_all_kinds_are_told_as_chats_have_them() {
+        let message = item(
+            "message",
+            Some("user"),
+            None,
+            &json!({"content": [
+                {"type": "input_text", "text": "What is this?"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
+                {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,AA=="},
+                {"type": "text", "text": {"text": "Well?", "annotations": []}},
+            ]}),
+        );
+        let (all, _) = told(&[message], 1, 10_000, UNKNOWN).unwrap();
+        assert_eq!(
+            all[0]["content"],
+            json!([
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                {"type": "file", "file": {"file_data": "data:text/plain;base64,AA==", "filename": "a.txt"}},
+                {"type": "text", "text": "Well?"},
+            ])
+        );
+    }
+
+    #[test]
+    fn only_the_newest_images_and_the_beginning_of_long_results_are_told() {
+        let image = || {
+            item(
+                "message",
+                Some("user"),
+                None,
+                &json!({"content": [
+                    {"type": "input_text", "text": "x"}, {"type": "input_image", "image_url": "https://x.example/a.png"}
+                ]}),
+            )
+        };
+        let items: Vec<Item> = (0..17).map(|_| image()).collect();
+        let (all, trimmed) = told(&items, 1, 1_000_000, UNKNOWN).unwrap();
+        assert!(trimmed);
+        let shown = all.as_array().unwrap().iter().filter(|message| message["content"][1]["type"] == "image_url");
+        assert_eq!(shown.count(), MAX_IMAGES);
+        assert_eq!(all[0]["content"][1]["text"], NO_IMAGE);
+        let call = item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"}));
+        let output = item("function_call_output", None, Some("a"), &json!({"output": "x".repeat(200_000)}));
+        let (all, trimmed) = told(&[user("x"), call, output, user("y")], 1, 1_000_000, UNKNOWN).unwrap();
+        assert!(trimmed && all[2]["content"].as_str().unwrap().ends_with("[cut off here]"));
+    }
+
+    #[test]
+    fn thoughts_and_empty_answers_are_not_told() {
+        let thought = item(
+            "reasoning",
+            None,
+            None,
+            &json!({"summary": [], "content": [{"type": "reasoning_text", "text": "t"}]}),
+        );
+        let empty = item(
+            "message",
+            Some("assistant"),
+            None,
+            &json!({"content": [
+                {"type": "output_text", "text": "", "annotations": []}
+            ]}),
+        );
+        let (all, _) = told(&[user("x"), thought, empty, user("y")], 1, 10_000, UNKNOWN).unwrap();
+        assert_eq!(all, json!([{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]));
+    }
+}
