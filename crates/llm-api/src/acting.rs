@@ -5,7 +5,7 @@
 use axum::extract::FromRequestParts;
 use domain::audit::{Actor, Origin};
 use http::{header, request::Parts};
-use http_kit::{Admin, ApiError, PeerAddr, RequestId};
+use http_kit::{Access, Admin, ApiError, ClientAddr, RequestId, access::Authorization};
 use identity::Identity;
 
 /// The identity whose acts come from this request; who acts, the act shows.
@@ -22,6 +22,10 @@ impl FromRequestParts<Identity> for Acting {
 /// The identity that acts for an administrator; anybody else gets 403 `admin_required`.
 pub(crate) struct AsAdmin(pub(crate) Identity);
 
+impl Authorization for AsAdmin {
+    const ACCESS: Access = Admin::ACCESS;
+}
+
 impl FromRequestParts<Identity> for AsAdmin {
     type Rejection = ApiError;
 
@@ -32,12 +36,30 @@ impl FromRequestParts<Identity> for AsAdmin {
     }
 }
 
+/// An administrator, for what is changed outside of identity; anybody else gets 403 `admin_required`.
+pub(crate) struct ByAdmin(pub(crate) Origin);
+
+impl Authorization for ByAdmin {
+    const ACCESS: Access = Admin::ACCESS;
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ByAdmin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let admin = Admin::from_request_parts(parts, state).await?;
+        let actor = Actor::User(admin.user_id.clone());
+        Ok(Self(origin(parts, actor).await?.plain()))
+    }
+}
+
 async fn origin(parts: &mut Parts, actor: Actor) -> Result<Origin, ApiError> {
     let id = RequestId::from_request_parts(parts, &()).await?;
+    let ClientAddr(client) = ClientAddr::from_request_parts(parts, &()).await?;
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Ok(Origin {
         actor,
-        address: parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip()),
+        address: client,
         user_agent: user_agent.map(str::to_owned),
         request_id: Some(id.as_str().to_owned()),
     })

@@ -7,21 +7,26 @@ mod acting;
 mod admin;
 pub mod auth;
 mod chat;
+mod conversations;
 mod models;
+mod projects;
 mod routes;
+mod sharing;
 mod users;
 
-use app::{chat::Chat, models::Models};
+use app::{models::Models, sharing::Sharing, turns::Turns};
 use http_kit::Service;
 use identity::Identity;
 use store::Store;
 
 /// What the service needs.
 pub struct State {
-    /// Answers chats.
-    pub chat: Chat,
+    /// Answers chats, and keeps conversations.
+    pub turns: Turns,
     /// Knows the models.
     pub models: Models,
+    /// Shows conversations to everybody who has the link.
+    pub sharing: Sharing,
     /// Issues and verifies credentials.
     pub identity: Identity,
     /// The database, for readiness.
@@ -30,7 +35,7 @@ pub struct State {
 
 /// The service, ready to be mounted.
 pub fn service(state: State) -> Service {
-    let registry = state.chat.registry();
+    let registry = state.turns.chat().registry();
     let store = state.store.clone();
     Service::new("llm-api", "jan_llm_api", routes::router(state))
         .about("Chat with models, see which there are, sign in, manage API keys. Speaks OpenAI's protocol: their SDKs work unmodified.")
@@ -38,8 +43,7 @@ pub fn service(state: State) -> Service {
             let store = store.clone();
             async move { Ok(store.ping().await?) }
         })
-        .open(auth::OPEN)
-        .self_guarded(auth::OF_SESSIONS)
         .limits(routes::LIMITS)
+        .classes(routes::CLASSES)
         .metrics(registry)
 }

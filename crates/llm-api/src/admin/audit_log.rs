@@ -5,7 +5,7 @@ use domain::{
     audit::{Act, Actor, Entry, Filter},
     ids::{self, UserId},
 };
-use http_kit::{Json, PageQuery, Query, Result};
+use http_kit::{Json, Offset, PageQuery, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wire::list::List;
@@ -20,7 +20,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    fn to_filter(&self) -> Result<Filter, Error> {
+    fn to_filter(&self, Offset(skip): Offset) -> Result<Filter, Error> {
         let act = self
             .action
             .as_deref()
@@ -30,7 +30,7 @@ impl Parameters {
             return Err(Error::invalid_parameter("target", "target is no id."));
         }
         let actor = self.actor.as_deref().map(actor).transpose()?;
-        Ok(Filter { act: act.transpose()?, actor, target: target.map(str::to_owned) })
+        Ok(Filter { act: act.transpose()?, actor, target: target.map(str::to_owned), skip })
     }
 }
 
@@ -112,26 +112,22 @@ impl From<Entry> for View {
 #[utoipa::path(
     get, path = "/v1/admin/audit-log", tag = "admin", operation_id = "listAuditLog",
     params(
-        ("limit" = Option<i64>, Query, minimum = 1,
-            description = "Lines of a page, 20 when not given; 100 at most, whatever is asked for."),
-        ("after" = Option<String>, Query, max_length = 64, description = "The id of the last line seen; `cursor` is another name."),
-        ("order" = Option<String>, Query, pattern = "^(asc|desc)$", description = "`desc` (newest first, when not given) or `asc`."),
+        PageQuery,
+        Offset,
         ("action" = Option<String>, Query, description = "Only this action, such as `api_key.created`."),
         ("actor" = Option<String>, Query, description = "Only by this user, by its id; or `command_line`, or `unknown`."),
         ("target" = Option<String>, Query, max_length = 64, description = "Only what was done to this, by its id."),
     ),
     responses(
         (status = 200, description = "A page of the log.", body = List<View>),
-        (status = 403, description = "The caller is no administrator (`admin_required`), or a key without the scope `admin` \
-            (`insufficient_scope`).",
-            body = http_kit::error::ErrorEnvelope),
     )
 )]
 pub(crate) async fn list(
     AsAdmin(identity): AsAdmin,
     PageQuery(page): PageQuery,
+    offset: Offset,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<List<View>>> {
-    let entries = identity.audit_log(&parameters.to_filter()?, &page).await?;
+    let entries = identity.audit_log(&parameters.to_filter(offset)?, &page).await?;
     Ok(Json(List::new(entries.map(View::from), |view| &view.id)))
 }

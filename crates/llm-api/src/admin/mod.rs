@@ -1,25 +1,31 @@
-//! What who administers the server does: users, and the log of acts.
+//! What who administers the server does: users, the texts of the prompt, and the log of acts.
 
 mod audit_log;
+mod prompt_templates;
 mod users;
 
-use axum::middleware::from_extractor;
-use http_kit::Admin;
+use app::prompt_templates::PromptTemplates;
+use http_kit::routes;
 use identity::Identity;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 /// Every route of administration.
-pub(crate) fn routes<S>(identity: Identity) -> OpenApiRouter<S>
+pub(crate) fn routes<S>(identity: Identity, templates: PromptTemplates) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
+    let templates = OpenApiRouter::new()
+        .routes(routes!(prompt_templates::list::list, prompt_templates::create::create))
+        .routes(routes!(prompt_templates::get::get, prompt_templates::update::update, prompt_templates::delete::delete))
+        .routes(routes!(prompt_templates::versions::list))
+        .routes(routes!(prompt_templates::preview::preview))
+        .with_state(templates);
     OpenApiRouter::new()
         .routes(routes!(users::list::list))
         .routes(routes!(users::get::get, users::update::update))
         .routes(routes!(users::activate::activate))
         .routes(routes!(users::activate::deactivate))
         .routes(routes!(audit_log::list))
-        // Whatever a handler asks for: nobody else gets as far as a route that is here.
-        .route_layer(from_extractor::<Admin>())
         .with_state(identity)
+        .merge(templates)
 }

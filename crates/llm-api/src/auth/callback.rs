@@ -5,29 +5,25 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::Error;
-use http_kit::{Query, Result};
-use identity::Landing;
-use serde::Deserialize;
+use http_kit::{Anyone, Query, Result};
+use identity::{Answer, Arrival, Arrived};
 use url::form_urlencoded::Serializer;
 
 use super::{offered, sign_in::browser};
 use crate::acting::Acting;
 
-#[derive(Deserialize)]
-pub(crate) struct Parameters {
-    code: Option<String>,
-    state: Option<String>,
-}
-
 /// End of a sign-in.
 ///
 /// Where the browser comes back to with the code. It goes on to where the sign-in began: with `access_token`,
-/// `refresh_token`, `token_type` and `expires_in` in the fragment, or with `error` and `error_description` in the query.
+/// `refresh_token`, `token_type` and `expires_in` in the fragment; with `upgrade_code` there, when a guest is to become who
+/// signed in; or with `error` and `error_description` in the query.
 #[utoipa::path(
     get, path = "/auth/callback", tag = "auth", operation_id = "loginCallback",
     params(
         ("code" = Option<String>, Query, description = "What the sign-in page granted."),
         ("state" = Option<String>, Query, description = "What the sign-in began with."),
+        ("error" = Option<String>, Query, description = "Why the external provider granted nothing."),
+        ("iss" = Option<String>, Query, description = "Which external provider answers."),
     ),
     responses(
         (status = 302, description = "On to where the sign-in began."),
@@ -36,14 +32,14 @@ pub(crate) struct Parameters {
     )
 )]
 pub(crate) async fn callback(
+    _: Anyone,
     Acting(identity): Acting,
     headers: HeaderMap,
-    Query(Parameters { code, state }): Query<Parameters>,
+    Query(answer): Query<Answer>,
 ) -> Result<Response> {
-    let (state, cookie) = (state.unwrap_or_default(), browser(&identity, &headers));
-    let Landing { redirect_url, outcome } = identity.finish_login(&state, code.as_deref(), cookie).await?;
+    let Arrival { redirect_url, outcome } = identity.arrive(&answer, browser(&identity, &headers)).await?;
     let (target, kept) = match outcome {
-        Ok(sign_in) => {
+        Ok(Arrived::SignedIn(sign_in)) => {
             let fragment = Serializer::new(String::new())
                 .append_pair("access_token", sign_in.access_token.expose())
                 .append_pair("refresh_token", sign_in.refresh_token.expose())
@@ -53,6 +49,7 @@ pub(crate) async fn callback(
             let kept = offered::keep(&identity, sign_in.refresh_token.expose(), sign_in.session_expires_at);
             (format!("{redirect_url}#{fragment}"), Some(kept))
         }
+        Ok(Arrived::Vouched(code)) => (format!("{redirect_url}#upgrade_code={}", code.expose()), None),
         Err(error) => (with_error(&redirect_url, &error), None),
     };
     let mut response = (StatusCode::FOUND, [(header::LOCATION, target)]).into_response();

@@ -1,8 +1,8 @@
 //! `POST /auth/guest-login`: come in without an account (E01).
 
-use axum::{Extension, extract::State, response::IntoResponse};
+use axum::{extract::State, response::IntoResponse};
 use http::{StatusCode, header};
-use http_kit::{Json, PeerAddr, RawBody, Result};
+use http_kit::{Anyone, ClientAddr, Json, RawBody, Result};
 use identity::{Identity, SignIn};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -65,14 +65,14 @@ pub(crate) struct Request {}
     )
 )]
 pub(crate) async fn create(
+    _: Anyone,
     State(identity): State<Identity>,
-    peer: Option<Extension<PeerAddr>>,
+    ClientAddr(from): ClientAddr,
     RawBody(body): RawBody,
 ) -> Result<impl IntoResponse> {
     if !body.is_empty() {
         wire::json::parse::<Request>(&body)?;
     }
-    let from = peer.map(|Extension(PeerAddr(address))| address.ip());
     let sign_in = identity.guest_login(from).await?;
     // The edge says so only where there was a caller; here one begins.
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(View::from(sign_in))))

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::IntoResponse};
 use http::header;
-use http_kit::Json;
+use http_kit::{Anyone, Json};
 use identity::{Identity, Jwk};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -49,7 +49,7 @@ impl From<Jwk> for JsonWebKey {
     get, path = "/.well-known/jwks.json", tag = "auth", operation_id = "getJwks",
     responses((status = 200, description = "The keys of every server on this database.", body = JsonWebKeySet))
 )]
-pub(crate) async fn get(State(identity): State<Identity>) -> impl IntoResponse {
+pub(crate) async fn get(_: Anyone, State(identity): State<Identity>) -> impl IntoResponse {
     let keys = identity.public_keys().into_iter().map(JsonWebKey::from).collect();
     ([(header::CACHE_CONTROL, CACHE)], Json(JsonWebKeySet { keys }))
 }

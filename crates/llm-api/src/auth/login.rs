@@ -1,13 +1,12 @@
 //! `GET /auth/login`: where to sign in (E02).
 
 use axum::{
-    Extension,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_kit::{Json, PeerAddr, Query, Result};
-use identity::{Authorization, Identity};
+use http_kit::{Anyone, ClientAddr, Json, Query, Result};
+use identity::{Authorization, Identity, LoginWish};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +14,9 @@ use utoipa::ToSchema;
 pub(crate) struct Parameters {
     redirect_url: Option<String>,
     mode: Option<String>,
+    provider: Option<String>,
+    #[serde(default)]
+    upgrade: bool,
 }
 
 /// Where to sign in.
@@ -37,24 +39,32 @@ pub(crate) struct View {
             or one that the operator listed. This server's own page when not given."),
         ("mode" = Option<String>, Query, description = "`redirect` sends the browser there at once; so does \
             `Accept: text/html`."),
+        ("provider" = Option<String>, Query, description = "`oidc` goes to the external provider at once; without it the \
+            sign-in page has a link there, if there is a provider."),
+        ("upgrade" = Option<bool>, Query, description = "For guests: after a sign-in through the provider by somebody who \
+            has no account yet, the fragment has `upgrade_code` for `POST /auth/upgrade`, and no tokens."),
     ),
     responses(
         (status = 200, description = "Where to sign in.", body = View),
         (status = 302, description = "The same as a redirect, for browsers."),
         (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
             body = http_kit::error::ErrorEnvelope),
+        (status = 503, description = "The external provider does not answer (`identity_provider_unavailable`).",
+            body = http_kit::error::ErrorEnvelope),
     )
 )]
 pub(crate) async fn login(
+    _: Anyone,
     State(identity): State<Identity>,
-    peer: Option<Extension<PeerAddr>>,
+    ClientAddr(from): ClientAddr,
     headers: HeaderMap,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response> {
-    let from = peer.map(|Extension(PeerAddr(address))| address.ip());
-    let Authorization { url, state } = identity.begin_login(parameters.redirect_url.as_deref(), from).await?;
+    let Parameters { redirect_url, mode, provider, upgrade } = parameters;
+    let wish = LoginWish { redirect_url: redirect_url.as_deref(), provider: provider.as_deref(), upgrade };
+    let Authorization { url, state } = identity.begin_sign_in(wish, from).await?;
     let is_browser = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
-    let mut response = if is_browser || parameters.mode.as_deref() == Some("redirect") {
+    let mut response = if is_browser || mode.as_deref() == Some("redirect") {
         (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
     } else {
         Json(View { authorization_url: url, state }).into_response()

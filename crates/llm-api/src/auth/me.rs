@@ -1,6 +1,7 @@
 //! `GET /auth/me`: who the caller is (E11).
 
 use axum::extract::State;
+use domain::scope::AnyKey;
 use domain::{Method, Role, user::User};
 use http_kit::{Caller, Json, Result};
 use identity::Identity;
@@ -62,7 +63,8 @@ impl View {
     get, path = "/auth/me", tag = "auth", operation_id = "getMe",
     responses((status = 200, description = "The caller.", body = View))
 )]
-pub(crate) async fn get(caller: Caller, State(identity): State<Identity>) -> Result<Json<View>> {
+pub(crate) async fn get(caller: Caller<AnyKey>, State(identity): State<Identity>) -> Result<Json<View>> {
     let user = identity.user(&caller).await?;
-    Ok(Json(View::new(&caller.method, user)))
+    let picture = identity.picture(&caller).await?;
+    Ok(Json(View { picture, ..View::new(&caller.method, user) }))
 }

@@ -1,10 +1,12 @@
 //! `GET /.well-known/openid-configuration`: what those who verify our tokens need to know (`OpenID` Connect Discovery).
 //!
-//! It names what exists and nothing else: there is no endpoint in it until the server has it.
+//! It names what exists and nothing else. The sign-in page serves this server's own callback: there are no clients of others
+//! to register, so no endpoint for them is named. `/auth/revoke` and `/auth/validate` speak JSON, where the standards'
+//! endpoints take forms, and are not named either.
 
 use axum::{extract::State, response::IntoResponse};
 use http::header;
-use http_kit::Json;
+use http_kit::{Anyone, Json};
 use identity::Identity;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ pub(crate) struct OpenIdConfiguration {
     /// Where the keys are that verify tokens.
     #[schema(example = "http://127.0.0.1:8000/.well-known/jwks.json")]
     jwks_uri: String,
-    /// Empty: tokens are had at `POST /auth/guest-login`, which is no OAuth endpoint.
+    /// Empty: tokens are had at `/auth/login` and `/auth/guest-login`, which are no OAuth endpoints for other clients.
     response_types_supported: Vec<&'static str>,
     #[schema(example = json!(["public"]))]
     subject_types_supported: Vec<&'static str>,
@@ -33,7 +35,7 @@ pub(crate) struct OpenIdConfiguration {
     get, path = "/.well-known/openid-configuration", tag = "auth", operation_id = "getOpenIdConfiguration",
     responses((status = 200, description = "The discovery document.", body = OpenIdConfiguration))
 )]
-pub(crate) async fn get(State(identity): State<Identity>) -> impl IntoResponse {
+pub(crate) async fn get(_: Anyone, State(identity): State<Identity>) -> impl IntoResponse {
     let issuer = identity.issuer();
     let document = OpenIdConfiguration {
         issuer: issuer.to_owned(),

@@ -1,9 +1,9 @@
 //! `POST /auth/refresh-token`: exchange a refresh token for new tokens (E05).
 
 use axum::response::{IntoResponse, Response};
-use domain::Error;
+use domain::{Error, scope::AnyKey};
 use http::{HeaderValue, header};
-use http_kit::{Caller, Json, MaybeJson, Result};
+use http_kit::{Caller, Json, MaybeJson, OfSession, Result};
 use identity::SignIn;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,8 +68,9 @@ impl From<SignIn> for View {
     )
 )]
 pub(crate) async fn refresh(
+    _: OfSession,
     Acting(identity): Acting,
-    caller: Result<Caller>,
+    caller: Result<Caller<AnyKey>>,
     offered: Offered,
     MaybeJson(body): MaybeJson<Request>,
 ) -> Result<Response> {
@@ -102,12 +103,13 @@ pub(crate) async fn refresh(
     responses((status = 200, description = "New tokens.", body = View))
 )]
 pub(crate) async fn alias(
+    _: OfSession,
     acting: Acting,
-    caller: Result<Caller>,
+    caller: Result<Caller<AnyKey>>,
     offered: Offered,
     body: MaybeJson<Request>,
 ) -> Result<Response> {
-    refresh(acting, caller, offered, body).await
+    refresh(OfSession, acting, caller, offered, body).await
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 use axum::response::IntoResponse;
 use domain::{Error, Kind};
 use http::header;
-use http_kit::{Json, MaybeJson, Result};
+use http_kit::{Json, MaybeJson, OfSession, Result};
 use identity::Identity;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,6 +41,7 @@ pub(crate) struct View {
     responses((status = 200, description = "The token is not good any more, if it ever was.", body = View))
 )]
 pub(crate) async fn revoke(
+    _: OfSession,
     Acting(identity): Acting,
     offered: Offered,
     MaybeJson(body): MaybeJson<Request>,

@@ -1,7 +1,8 @@
 //! `POST /auth/upgrade`: make an account of a guest (E07).
 
 use axum::response::IntoResponse;
-use domain::{Method, Secret};
+use domain::scope::NoKey;
+use domain::{Error, Method, Secret};
 use http_kit::{Caller, Json, Result};
 use identity::AccountWish;
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,15 @@ use crate::acting::Acting;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UpgradeRequest)]
 pub(crate) struct Request {
-    /// The address; it counts as unverified until it is proven.
-    #[schema(example = "ada@example.org", max_length = 254)]
-    email: String,
+    /// The address; it counts as unverified until it is proven. Required unless there is a `code`.
+    #[serde(default)]
+    #[schema(nullable = false, example = "ada@example.org", max_length = 254)]
+    email: Option<String>,
+    /// What a sign-in through the external provider ended with (`upgrade_code`): the guest becomes who signed in there,
+    /// and nothing else here is looked at.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    code: Option<String>,
     /// 3 to 64 letters, digits and `.`, `_`, `-`; the guest's name stays when not given.
     #[schema(nullable = false, example = "ada", min_length = 3, max_length = 64)]
     username: Option<String>,
@@ -50,25 +57,30 @@ pub(crate) struct View {
 
 /// Make an account of a guest.
 ///
-/// The user stays the same, with everything that belongs to it; tokens and keys that the guest has stay good. An API key
-/// cannot do this.
+/// The user stays the same, with everything that belongs to it, API keys included. All tokens that the guest has end: go on
+/// with those of the answer. An API key cannot do this.
 #[utoipa::path(
     post, path = "/auth/upgrade", tag = "auth", operation_id = "upgrade",
     request_body = Request,
     responses(
         (status = 200, description = "The account, signed in.", body = View),
         (status = 409, description = "The caller has an account already (`not_a_guest`), or another account has the \
-            address (`email_taken`) or the username (`username_taken`).", body = http_kit::error::ErrorEnvelope),
+            address (`email_taken`) or the username (`username_taken`), or who signed in through the provider has an \
+            account (`account_exists`).", body = http_kit::error::ErrorEnvelope),
     )
 )]
 pub(crate) async fn upgrade(
-    caller: Caller,
+    caller: Caller<NoKey>,
     Acting(identity): Acting,
     Json(request): Json<Request>,
 ) -> Result<impl IntoResponse> {
-    let Request { email, username, full_name, password } = request;
-    let wish = AccountWish { email, username, name: full_name, password };
-    let sign_in = identity.upgrade(&caller, wish).await?;
+    let Request { email, code, username, full_name, password } = request;
+    let sign_in = if let Some(code) = code {
+        identity.upgrade_external(&caller, &code).await?
+    } else {
+        let email = email.ok_or_else(|| Error::invalid("missing_parameter", "email is required.").param("email"))?;
+        identity.upgrade(&caller, AccountWish { email, username, name: full_name, password }).await?
+    };
     Ok(Json(View {
         status: "upgraded",
         access_token: sign_in.access_token.expose().to_owned(),

@@ -1,7 +1,8 @@
 //! Chat completions.
 
 pub(crate) mod completions;
-mod notes;
+pub(crate) mod hints;
+pub(crate) mod notes;
 
 use utoipa::openapi::{
     OpenApi, RefOr,

@@ -6,7 +6,7 @@ use http_kit::LogFields;
 use wire::openai::chat::Usage;
 
 /// Writes what becomes known of a chat into its request's log line.
-pub(super) struct LogNotes(pub(super) LogFields);
+pub(crate) struct LogNotes(pub(crate) LogFields);
 
 impl app::chat::Notes for LogNotes {
     fn resolved(&mut self, model: &Arc<str>, provider: &Arc<str>, streams: bool) {

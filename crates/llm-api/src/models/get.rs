@@ -2,6 +2,7 @@
 
 use app::models::Models;
 use axum::extract::State;
+use domain::scope::ModelsRead;
 use http_kit::{Caller, Json, Path, Result, error::ErrorEnvelope};
 
 use super::view::View;
@@ -18,6 +19,10 @@ use super::view::View;
         (status = 404, description = "There is no such model (`model_not_found`).", body = ErrorEnvelope),
     )
 )]
-pub(crate) async fn get(_: Caller, State(models): State<Models>, Path(id): Path<String>) -> Result<Json<View>> {
+pub(crate) async fn get(
+    _: Caller<ModelsRead>,
+    State(models): State<Models>,
+    Path(id): Path<String>,
+) -> Result<Json<View>> {
     Ok(Json(View::detailed(&*models.resolve(&id)?)))
 }

@@ -3,6 +3,7 @@
 use app::models::Models;
 use axum::extract::State;
 use domain::page::Page;
+use domain::scope::ModelsRead;
 use http_kit::{Caller, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -47,7 +48,7 @@ pub(crate) struct ModelList {
             links(("model" = (operation_id = "getModel", parameters(("model_id" = "$response.body#/first_id"))))))
     )
 )]
-pub(crate) async fn list(_: Caller, State(models): State<Models>) -> Json<ModelList> {
+pub(crate) async fn list(_: Caller<ModelsRead>, State(models): State<Models>) -> Json<ModelList> {
     let items: Vec<View> = models.list().iter().map(|model| View::of(model)).collect();
     let total = items.len() as u64;
     let list = List::new(Page { items, has_more: false, total: Some(total) }, |view| &view.id);

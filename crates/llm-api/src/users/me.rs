@@ -1,6 +1,7 @@
 //! `GET /v1/users/me`: the caller's profile (E39).
 
 use axum::extract::State;
+use domain::scope::ProfileRead;
 use domain::{Principal, Role, user::User};
 use http_kit::{Caller, Json, Result};
 use identity::Identity;
@@ -70,7 +71,8 @@ impl View {
     get, path = "/v1/users/me", tag = "users", operation_id = "getProfile",
     responses((status = 200, description = "The caller's profile.", body = View))
 )]
-pub(crate) async fn get(caller: Caller, State(identity): State<Identity>) -> Result<Json<View>> {
+pub(crate) async fn get(caller: Caller<ProfileRead>, State(identity): State<Identity>) -> Result<Json<View>> {
     let user = identity.user(&caller).await?;
-    Ok(Json(View::new(&caller, user)))
+    let picture = identity.picture(&caller).await?;
+    Ok(Json(View { picture, ..View::new(&caller, user) }))
 }

@@ -13,9 +13,6 @@ use crate::acting::AsAdmin;
     params(("id" = String, Path, max_length = 64, description = "The user's id.")),
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 403, description = "The caller is no administrator (`admin_required`), or a key without the scope `admin` \
-            (`insufficient_scope`).",
-            body = http_kit::error::ErrorEnvelope),
         (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
     )
 )]

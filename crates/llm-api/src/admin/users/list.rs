@@ -1,7 +1,7 @@
 //! `GET /v1/admin/users`: who is known here.
 
 use domain::{Error, Role};
-use http_kit::{Json, PageQuery, Query, Result};
+use http_kit::{Json, Offset, PageQuery, Query, Result};
 use serde::Deserialize;
 use store::UserFilter;
 use wire::list::List;
@@ -20,13 +20,13 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    fn into_filter(self) -> Result<UserFilter, Error> {
+    fn into_filter(self, Offset(skip): Offset) -> Result<UserFilter, Error> {
         let text = self.q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
         if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT || text.contains(char::is_control)) {
             return Err(Error::invalid_parameter("q", "q has at most 254 bytes, none of them a control character."));
         }
         let role = self.role.as_deref().map(read_role).transpose()?;
-        Ok(UserFilter { text, role, disabled: self.disabled })
+        Ok(UserFilter { text, role, disabled: self.disabled, skip })
     }
 }
 
@@ -40,10 +40,8 @@ fn read_role(name: &str) -> Result<Role, Error> {
 #[utoipa::path(
     get, path = "/v1/admin/users", tag = "admin", operation_id = "listUsers",
     params(
-        ("limit" = Option<i64>, Query, minimum = 1,
-            description = "Users of a page, 20 when not given; 100 at most, whatever is asked for."),
-        ("after" = Option<String>, Query, max_length = 64, description = "The id of the last user seen; `cursor` is another name."),
-        ("order" = Option<String>, Query, pattern = "^(asc|desc)$", description = "`desc` (newest first, when not given) or `asc`."),
+        PageQuery,
+        Offset,
         ("q" = Option<String>, Query, max_length = 254, description = "Only who has this in the username or address."),
         ("role" = Option<String>, Query, pattern = "^(guest|user|admin)$", description = "Only who has this role."),
         ("disabled" = Option<bool>, Query, description = "Only who is disabled, or is not."),
@@ -51,16 +49,14 @@ fn read_role(name: &str) -> Result<Role, Error> {
     responses(
         (status = 200, description = "A page of users.", body = List<View>,
             links(("get" = (operation_id = "getUser", parameters(("id" = "$response.body#/first_id")))))),
-        (status = 403, description = "The caller is no administrator (`admin_required`), or a key without the scope `admin` \
-            (`insufficient_scope`).",
-            body = http_kit::error::ErrorEnvelope),
     )
 )]
 pub(crate) async fn list(
     AsAdmin(identity): AsAdmin,
     PageQuery(page): PageQuery,
+    offset: Offset,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<List<View>>> {
-    let users = identity.search_users(&parameters.into_filter()?, &page).await?;
+    let users = identity.search_users(&parameters.into_filter(offset)?, &page).await?;
     Ok(Json(List::new(users.map(View::from), |view| &view.id)))
 }

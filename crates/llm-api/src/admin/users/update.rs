@@ -25,6 +25,9 @@ pub(crate) struct Request {
     /// The address; a new one counts as unverified.
     #[schema(nullable = false, example = "ada@example.org", max_length = 254)]
     email: Option<String>,
+    /// Whether the address, the new one if there is one, counts as verified, on the administrator's word.
+    #[schema(nullable = false)]
+    email_verified: Option<bool>,
     /// The full name; empty for none.
     #[schema(nullable = false, example = "Ada Lovelace", max_length = 255)]
     name: Option<String>,
@@ -32,8 +35,9 @@ pub(crate) struct Request {
 
 impl Request {
     fn into_change(self) -> Result<UserChange, Error> {
-        let roles = self.roles.map(|roles| read_roles(&roles)).transpose()?;
-        Ok(UserChange { roles, username: self.username, email: self.email, name: self.name })
+        let roles = self.roles.as_deref().map(read_roles).transpose()?;
+        let Self { username, email, email_verified, name, .. } = self;
+        Ok(UserChange { roles, username, email, email_verified, name })
     }
 }
 
@@ -56,9 +60,6 @@ fn read_roles(names: &[String]) -> Result<Vec<Role>, Error> {
     request_body = Request,
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 403, description = "The caller is no administrator (`admin_required`), or a key without the scope `admin` \
-            (`insufficient_scope`).",
-            body = http_kit::error::ErrorEnvelope),
         (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
         (status = 409, description = "The user is a guest (`not_an_account`), or the only administrator (`last_admin`); or \
             another account has the address (`email_taken`) or the username (`username_taken`).",

@@ -1,6 +1,7 @@
 //! `POST /auth/api-keys`: make a key (E09).
 
 use axum::response::IntoResponse;
+use domain::scope::KeysManage;
 use http::StatusCode;
 use http_kit::{Caller, Json, Result};
 use identity::NewKey;
@@ -47,7 +48,7 @@ pub(crate) struct Request {
     )
 )]
 pub(crate) async fn create(
-    caller: Caller,
+    caller: Caller<KeysManage>,
     Acting(identity): Acting,
     Json(request): Json<Request>,
 ) -> Result<impl IntoResponse> {

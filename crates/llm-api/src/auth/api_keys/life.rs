@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Error, Result};
+use domain::{Error, Result, span};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -17,10 +17,6 @@ pub(crate) enum ExpiresIn {
     #[schema(example = "720h")]
     Text(String),
 }
-
-/// From here on a number is of nanoseconds: as seconds it would be more than thirty years.
-const NANOSECONDS_FROM: u64 = 1_000_000_000;
-const DAY: f64 = 24.0 * 60.0 * 60.0;
 
 /// What was asked for, and in which field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +49,8 @@ pub(super) fn read(expires_in: Option<ExpiresIn>, expires_in_days: Option<i64>) 
         (Some(span), None) => {
             let field = "expires_in";
             let duration = match span {
-                ExpiresIn::Number(number) => from_number(positive(number, field)?),
-                ExpiresIn::Text(text) => from_text(&text)
+                ExpiresIn::Number(number) => span::of_number(positive(number, field)?),
+                ExpiresIn::Text(text) => span::parse(&text)
                     .ok_or_else(|| Error::invalid_parameter(field, "expires_in needs a form such as 720h or 1h30m."))?,
             };
             Ok(Life { duration: Some(duration), field })
@@ -69,65 +65,9 @@ fn positive(number: i64, field: &'static str) -> Result<u64> {
     }
 }
 
-fn from_number(number: u64) -> Duration {
-    if number < NANOSECONDS_FROM { Duration::from_secs(number) } else { Duration::from_nanos(number) }
-}
-
-/// Reads numbers with units; a number alone is read as one in JSON is.
-fn from_text(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<u64>() {
-        return Some(from_number(number));
-    }
-    let mut seconds = 0.0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(digits);
-        let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (unit, next) = after.split_at(end);
-        seconds += number.parse::<f64>().ok()? * in_seconds(unit)?;
-        rest = next;
-    }
-    if text.is_empty() { None } else { Duration::try_from_secs_f64(seconds).ok() }
-}
-
-fn in_seconds(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "d" => DAY,
-        "h" => 3_600.0,
-        "m" => 60.0,
-        "s" => 1.0,
-        "ms" => 1e-3,
-        "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
-        "ns" => 1e-9,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(text: &str) -> Option<Duration> {
-        from_text(text)
-    }
-
-    #[test]
-    fn durations_are_read_as_go_writes_them() {
-        assert_eq!(text("720h"), Some(Duration::from_hours(720)));
-        assert_eq!(text("720h0m0s"), Some(Duration::from_hours(720)));
-        assert_eq!(text("1h30m"), Some(Duration::from_mins(90)));
-        assert_eq!(text("1.5h"), Some(Duration::from_mins(90)));
-        assert_eq!(text("30d"), Some(Duration::from_hours(720)));
-        assert_eq!(text("1500ms"), Some(Duration::from_millis(1_500)));
-        assert_eq!(text("3600"), Some(Duration::from_hours(1)));
-        for bad in ["", " ", "h", "1", "-1h", "1h-", "1 h", "1x", "1..5h", "h1", "NaNs", "infs", "1e5s"] {
-            let read = text(bad);
-            assert!(read.is_none() || bad == "1", "{bad:?}: {read:?}");
-        }
-        assert_eq!(text(&format!("{}h", "9".repeat(400))), None);
-    }
 
     #[test]
     fn large_numbers_are_nanoseconds() {

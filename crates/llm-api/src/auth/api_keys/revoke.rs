@@ -1,5 +1,6 @@
 //! `DELETE /auth/api-keys/{id}`: take a key back (E10).
 
+use domain::scope::KeysManage;
 use http::StatusCode;
 use http_kit::{Caller, Path, Result};
 
@@ -13,13 +14,15 @@ use crate::acting::Acting;
     params(("id" = String, Path, max_length = 64, description = "The key's id.")),
     responses(
         (status = 204, description = "It is revoked."),
-        (status = 403, description = "The API key may not manage keys (`insufficient_scope`).",
-            body = http_kit::error::ErrorEnvelope),
         (status = 404, description = "There is no such key of the caller's, or it was revoked before \
             (`api_key_not_found`).", body = http_kit::error::ErrorEnvelope),
     )
 )]
-pub(crate) async fn revoke(caller: Caller, Acting(identity): Acting, Path(id): Path<String>) -> Result<StatusCode> {
+pub(crate) async fn revoke(
+    caller: Caller<KeysManage>,
+    Acting(identity): Acting,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
     identity.revoke_key(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

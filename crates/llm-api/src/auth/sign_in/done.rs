@@ -3,6 +3,7 @@
 use axum::{http::StatusCode, response::Response};
 
 use super::page;
+use http_kit::Anyone;
 
 /// Say that the sign-in is done.
 ///
@@ -11,7 +12,7 @@ use super::page;
     get, path = "/auth/done", tag = "auth", operation_id = "signInDone",
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
-pub(crate) async fn done() -> Response {
+pub(crate) async fn done(_: Anyone) -> Response {
     let text = "This window can be closed. Programs find the tokens in the fragment of its address.";
     page::answer(StatusCode::OK, "Done", &page::message("Done", text))
 }

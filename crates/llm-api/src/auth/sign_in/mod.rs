@@ -8,11 +8,14 @@ mod page;
 pub(super) mod setup;
 pub(super) mod show;
 pub(super) mod submit;
+pub(super) mod verify_email;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use domain::secret;
 use identity::{AuthorizationRequest, Identity};
 use serde::Deserialize;
+
+use super::cookies;
 
 /// The cookie that tells browsers apart. Behind https its name has a prefix with which browsers take it from this host only:
 /// no neighbour's page, and nobody on a line without TLS, can give a browser a name of his choice.
@@ -35,6 +38,10 @@ pub(crate) struct Asked {
     code_challenge_method: String,
     /// Whether an account is to be made.
     register: Option<String>,
+    /// Through which provider to sign in.
+    provider: Option<String>,
+    /// Whether a guest is to become the account.
+    upgrade: bool,
 }
 
 impl Asked {
@@ -69,9 +76,7 @@ pub(super) fn browser<'a>(identity: &Identity, headers: &'a HeaderMap) -> Option
 
 fn read<'a>(issuer: &str, headers: &'a HeaderMap) -> Option<&'a str> {
     let cookie = cookie_name(issuer);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, value)| *name == cookie && value.len() == 64).map(|(_, value)| value)
+    cookies::named(headers, cookie).find(|value| value.len() == 64)
 }
 
 /// A name for a browser that has none.
@@ -94,6 +99,8 @@ fn keep(issuer: &str, browser: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     const SECURE: &str = "https://jan.example";

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::secret;
+use identity::Identity;
 use url::form_urlencoded::Serializer;
 
 use super::Asked;
@@ -50,14 +51,23 @@ pub(super) struct Typed<'a> {
     pub(super) username: &'a str,
 }
 
+/// How else one may come in than by a password.
+#[derive(Clone, Copy)]
+pub(super) struct Ways<'a> {
+    /// Whether an account can be made.
+    pub(super) register: bool,
+    /// What the external provider is called.
+    pub(super) provider: Option<&'a str>,
+}
+
+impl<'a> Ways<'a> {
+    pub(super) fn of(identity: &'a Identity) -> Self {
+        Self { register: identity.registration(), provider: identity.external_sign_in() }
+    }
+}
+
 /// The form to sign in.
-pub(super) fn sign_in(
-    asked: &Asked,
-    browser: &str,
-    typed: Typed<'_>,
-    problem: Option<&str>,
-    may_register: bool,
-) -> String {
+pub(super) fn sign_in(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>, ways: Ways<'_>) -> String {
     let mut body = begin("Sign in", problem, asked, browser);
     let described = if problem.is_some() { r#" aria-describedby="problem""# } else { "" };
     let name = Escaped(typed.name);
@@ -71,8 +81,12 @@ pub(super) fn sign_in(
 </form>
 "#
     );
-    if may_register {
-        let link = other_form(asked, true);
+    if let Some(provider) = ways.provider {
+        let link = other_form(asked, &[("provider", "oidc")]);
+        _ = writeln!(body, r#"<p>Or <a href="{link}">sign in with {}</a></p>"#, Escaped(provider));
+    }
+    if ways.register {
+        let link = other_form(asked, &[("register", "1")]);
         _ = writeln!(body, r#"<p>New here? <a href="{link}">Make an account</a></p>"#);
     }
     body
@@ -83,7 +97,7 @@ pub(super) fn register(asked: &Asked, browser: &str, typed: Typed<'_>, problem: 
     let mut body = begin("Make an account", problem, asked, browser);
     body.push_str("<input type=\"hidden\" name=\"register\" value=\"1\">\n");
     account(&mut body, typed);
-    let link = other_form(asked, false);
+    let link = other_form(asked, &[]);
     _ = writeln!(body, r#"<p>You have one? <a href="{link}">Sign in</a></p>"#);
     body
 }
@@ -98,6 +112,20 @@ pub(super) fn setup(token: &str, typed: Typed<'_>, problem: Option<&str>) -> Str
     _ = writeln!(body, r#"<input type="hidden" name="token" value="{}">"#, Escaped(token));
     account(&mut body, typed);
     body
+}
+
+/// The form that confirms an address.
+pub(super) fn verify_email(token: &str, email: &str) -> String {
+    let (token, email) = (Escaped(token), Escaped(email));
+    format!(
+        r#"<h1>Confirm the address</h1>
+<p>Is <strong>{email}</strong> yours?</p>
+<form method="post" action="verify-email">
+<input type="hidden" name="token" value="{token}">
+<button type="submit">Yes, confirm it</button>
+</form>
+"#
+    )
 }
 
 /// The fields of an account, and the end of the form.
@@ -135,11 +163,12 @@ fn begin(title: &str, problem: Option<&str>, asked: &Asked, browser: &str) -> St
     body
 }
 
-fn other_form(asked: &Asked, register: bool) -> String {
+/// Another form of the page, or the way to the provider.
+fn other_form(asked: &Asked, more: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(asked.fields());
-    if register {
-        query.append_pair("register", "1");
+    query.extend_pairs(asked.fields()).extend_pairs(more);
+    if asked.upgrade {
+        query.append_pair("upgrade", "true");
     }
     Escaped(&format!("authorize?{}", query.finish())).to_string()
 }
@@ -187,9 +216,10 @@ mod tests {
         let asked = Asked { state: evil.to_owned(), ..Asked::default() };
         let typed = Typed { name: evil, email: evil, username: evil };
         for page in [
-            sign_in(&asked, evil, typed, Some(evil), true),
+            sign_in(&asked, evil, typed, Some(evil), Ways { register: true, provider: Some(evil) }),
             register(&asked, evil, typed, Some(evil)),
             setup(evil, typed, Some(evil)),
+            verify_email(evil, evil),
             message(evil, evil),
         ] {
             assert!(!page.contains("<script") && !page.contains("'x'"), "{page}");

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Error, Kind, Secret};
-use http_kit::{Query, RawBody, Result};
+use http_kit::{Anyone, Query, RawBody, Result};
 use identity::{AccountWish, Identity};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -35,6 +35,7 @@ pub(crate) struct Parameters {
     )
 )]
 pub(crate) async fn show(
+    _: Anyone,
     State(identity): State<Identity>,
     Query(Parameters { token }): Query<Parameters>,
 ) -> Result<Response> {
@@ -56,7 +57,7 @@ pub(crate) async fn show(
             content_type = "text/html"),
     )
 )]
-pub(crate) async fn submit(Acting(identity): Acting, RawBody(body): RawBody) -> Result<Response> {
+pub(crate) async fn submit(_: Anyone, Acting(identity): Acting, RawBody(body): RawBody) -> Result<Response> {
     // The token is what no other site's page knows, so no cookie is needed.
     let field = |name: &str| {
         let mut pairs = form_urlencoded::parse(&body);

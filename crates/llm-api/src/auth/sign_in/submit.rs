@@ -1,16 +1,18 @@
 //! `POST /auth/authorize`: the sign-in page's form.
 
 use axum::{
-    Extension,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{Error, Kind, Secret};
-use http_kit::{PageOrigin, PeerAddr, RawBody, Result};
+use http_kit::{Anyone, ClientAddr, PageOrigin, RawBody, Result};
 use identity::AccountWish;
 use url::form_urlencoded;
 
-use super::{Asked, browser, page};
+use super::{
+    Asked, browser,
+    page::{self, Ways},
+};
 use crate::acting::Acting;
 use crate::auth::offered::origin;
 
@@ -38,6 +40,7 @@ impl Form {
                 "code_challenge" => form.asked.code_challenge = value,
                 "code_challenge_method" => form.asked.code_challenge_method = value,
                 "register" => form.asked.register = Some(value),
+                "upgrade" => form.asked.upgrade = value == "true",
                 "browser" => form.browser = value,
                 "name" => form.name = value,
                 "email" => form.email = value,
@@ -50,7 +53,7 @@ impl Form {
     }
 
     /// The form again, with what is wrong; the password is typed anew.
-    fn again(&self, error: &Error, may_register: bool) -> Response {
+    fn again(&self, error: &Error, ways: Ways<'_>) -> Response {
         let status = match error.kind() {
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
             Kind::Forbidden => StatusCode::FORBIDDEN,
@@ -60,10 +63,10 @@ impl Form {
         };
         let typed = page::Typed { name: &self.name, email: &self.email, username: &self.username };
         let problem = Some(error.message());
-        let mut response = if self.asked.register.is_some() && may_register {
+        let mut response = if self.asked.register.is_some() && ways.register {
             page::answer(status, "Make an account", &page::register(&self.asked, &self.browser, typed, problem))
         } else {
-            let body = page::sign_in(&self.asked, &self.browser, typed, problem, may_register);
+            let body = page::sign_in(&self.asked, &self.browser, typed, problem, ways);
             page::answer(status, "Sign in", &body)
         };
         if let Kind::RateLimited(Some(pause)) = error.kind() {
@@ -95,8 +98,9 @@ impl Form {
     )
 )]
 pub(crate) async fn submit(
+    _: Anyone,
     Acting(identity): Acting,
-    peer: Option<Extension<PeerAddr>>,
+    ClientAddr(from): ClientAddr,
     page: PageOrigin,
     headers: HeaderMap,
     RawBody(body): RawBody,
@@ -107,7 +111,6 @@ pub(crate) async fn submit(
         let message = "The page was not shown to this browser, or it keeps no cookies. Begin to sign in anew.";
         return Err(Error::invalid("invalid_request", message).into());
     };
-    let from = peer.map(|Extension(PeerAddr(address))| address.ip());
     let request = form.asked.to_request();
     identity.check_authorization(&request)?;
     let done = if form.asked.register.is_some() {
@@ -125,6 +128,6 @@ pub(crate) async fn submit(
             Ok((StatusCode::SEE_OTHER, [no_store, (header::LOCATION, location)]).into_response())
         }
         Err(error) if matches!(error.kind(), Kind::Unavailable(_) | Kind::Internal) => Err(error.into()),
-        Err(error) => Ok(form.again(&error, identity.registration())),
+        Err(error) => Ok(form.again(&error, Ways::of(&identity))),
     }
 }

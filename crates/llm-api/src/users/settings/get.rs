@@ -2,6 +2,7 @@
 
 use app::settings::UserSettings;
 use axum::extract::State;
+use domain::scope::ProfileRead;
 use http_kit::{Caller, Json, Result};
 
 use super::view::View;
@@ -13,6 +14,6 @@ use super::view::View;
     get, path = "/v1/users/me/settings", tag = "users", operation_id = "getSettings",
     responses((status = 200, description = "The caller's settings.", body = View))
 )]
-pub(crate) async fn get(caller: Caller, State(settings): State<UserSettings>) -> Result<Json<View>> {
+pub(crate) async fn get(caller: Caller<ProfileRead>, State(settings): State<UserSettings>) -> Result<Json<View>> {
     Ok(Json(settings.get(&caller).await?.into()))
 }

@@ -2,6 +2,7 @@
 
 use app::settings::UserSettings;
 use axum::extract::State;
+use domain::scope::{ProfileRead, ProfileWrite};
 use http_kit::{Caller, Json, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ pub(crate) struct View {
     get, path = "/v1/users/me/settings/preferences", tag = "users", operation_id = "getPreferences",
     responses((status = 200, description = "The caller's preferences.", body = View))
 )]
-pub(crate) async fn get(caller: Caller, State(settings): State<UserSettings>) -> Result<Json<View>> {
+pub(crate) async fn get(caller: Caller<ProfileRead>, State(settings): State<UserSettings>) -> Result<Json<View>> {
     let preferences = settings.get(&caller).await?.settings.preferences;
     Ok(Json(View { preferences }))
 }
@@ -34,7 +35,7 @@ pub(crate) async fn get(caller: Caller, State(settings): State<UserSettings>) ->
     responses((status = 200, description = "All of the preferences.", body = View))
 )]
 pub(crate) async fn update(
-    caller: Caller,
+    caller: Caller<ProfileWrite>,
     State(settings): State<UserSettings>,
     Json(change): Json<Map<String, Value>>,
 ) -> Result<Json<View>> {

@@ -2,6 +2,7 @@
 
 use app::settings::UserSettings;
 use axum::extract::State;
+use domain::scope::ProfileWrite;
 use http_kit::{Caller, Json, Result};
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ use super::view::View;
     )
 )]
 pub(crate) async fn update(
-    caller: Caller,
+    caller: Caller<ProfileWrite>,
     State(settings): State<UserSettings>,
     Json(change): Json<Map<String, Value>>,
 ) -> Result<Json<View>> {

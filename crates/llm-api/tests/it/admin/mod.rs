@@ -1,4 +1,5 @@
 mod audit_log;
+mod prompt_templates;
 mod users;
 
 use domain::{Role, Secret, user::User};
@@ -10,7 +11,7 @@ use crate::support::App;
 const PASSWORD: &str = "correct horse";
 
 /// An account with these roles, signed in.
-async fn account(app: &App, name: &str, roles: Vec<Role>) -> (Client, User) {
+pub(crate) async fn account(app: &App, name: &str, roles: Vec<Role>) -> (Client, User) {
     let wish = AccountWish {
         email: format!("{name}@example.org"),
         username: Some(name.to_owned()),

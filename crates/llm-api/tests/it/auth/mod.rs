@@ -1,5 +1,6 @@
 mod api_keys;
 mod callback;
+mod external;
 mod guest_login;
 mod jwks;
 mod login;
@@ -10,3 +11,4 @@ mod refresh_token;
 mod revoke;
 mod sign_in;
 mod upgrade;
+mod validate;

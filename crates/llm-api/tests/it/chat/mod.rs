@@ -1,3 +1,5 @@
 mod bad_input;
 mod completions;
+mod conversation;
+mod prompt;
 mod upstream_faults;

@@ -4,6 +4,7 @@ mod done;
 mod setup;
 mod show;
 mod submit;
+mod verify_email;
 
 use std::collections::HashMap;
 

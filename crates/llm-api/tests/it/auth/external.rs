@@ -1,0 +1,94 @@
+//! The doors of the sign-in when there is an external provider. What comes of it is tested in `identity` and end to end.
+
+use http::header;
+use identity::{OidcOptions, Options};
+use serde_json::json;
+use testkit::oidc::{DISCOVERY, KEYS, Provider, Reply};
+use testkit::on_both_databases;
+
+use crate::support::{App, ISSUER};
+
+/// A service whose users may come from the provider, and a key for it to know it by.
+async fn app(provider: &Provider, built_in_sign_in: bool) -> App {
+    let key = json!({"kty": "RSA", "kid": "one", "n": "sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri", "e": "AQAB"});
+    provider.reply(KEYS, Reply::Json(200, json!({"keys": [key]})));
+    let oidc = OidcOptions {
+        issuer: provider.issuer(),
+        client_id: "jan".to_owned(),
+        display_name: "<Example> SSO".to_owned(),
+        built_in_sign_in,
+        ..OidcOptions::default()
+    };
+    let app =
+        App::with(testkit::database::Database::migrated_sqlite().await, Options { oidc, ..Options::default() }).await;
+    app.identity.reach_provider_through(&outbound::Client::new(&outbound::Options::default()).unwrap());
+    app
+}
+
+/// Where a login sends a browser, at this server.
+async fn page(app: &App, query: &str) -> String {
+    let login = app.anonymous().get(&format!("/auth/login{query}")).await.expect(200).json();
+    login["authorization_url"].as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_page_has_a_link_that_leads_there() {
+    let provider = Provider::start().await;
+    let app = app(&provider, true).await;
+    let html = app.anonymous().get(&page(&app, "?upgrade=true").await).await.expect(200).text();
+    assert!(html.contains("sign in with &lt;Example&gt; SSO"), "{html}");
+    let link = html.split("<a href=\"").find(|part| part.contains("provider=oidc")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&amp;", "&");
+    assert!(link.contains("upgrade=true"), "{link}");
+    let gone = app.anonymous().get(&format!("/auth/{link}")).await.expect(302);
+    let target = gone.headers[header::LOCATION].to_str().unwrap();
+    assert!(target.starts_with(&format!("{}/authorize?client_id=jan&", provider.issuer())), "{target}");
+    let cookie = gone.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.starts_with("jan_browser=") && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    assert_eq!(gone.headers[header::CACHE_CONTROL], "no-store");
+}
+
+#[tokio::test]
+async fn without_passwords_browsers_go_at_once() {
+    let provider = Provider::start().await;
+    let app = app(&provider, false).await;
+    let path = page(&app, "").await;
+    let _gone = app.anonymous().get(&path).await.expect(302);
+    let password = json!({"email": "ada@example.org", "password": "correct horse"});
+    assert_eq!(app.guest().await.post("/auth/upgrade", &password).await.error().1, "built_in_sign_in_disabled");
+}
+
+#[tokio::test]
+async fn while_it_is_down_everybody_is_told() {
+    let provider = Provider::start().await;
+    let app = app(&provider, true).await;
+    let direct = format!("{}&provider=oidc", page(&app, "").await);
+    provider.reply(DISCOVERY, Reply::Json(500, json!({})));
+    let answer = app.anonymous().get("/auth/login?provider=oidc").await;
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    assert_eq!((answer.error().0, answer.error().1.as_str()), (503, "identity_provider_unavailable"));
+    let shown = app.anonymous().get(&direct).await.expect(503);
+    assert!(shown.headers.contains_key(header::RETRY_AFTER));
+    assert!(shown.text().contains("The sign-in provider does not answer"), "{}", shown.text());
+}
+
+on_both_databases! {
+    async fn what_cannot_be_is_refused(database: Database) {
+        let provider = Provider::start().await;
+        let app = app(&provider, true).await;
+        let refused = |param: &str| (400, "invalid_parameter".to_owned(), Some(param.to_owned()));
+        assert_eq!(app.anonymous().get("/auth/login?provider=other").await.error(), refused("provider"));
+        let none = App::on(database).await;
+        for query in ["?provider=oidc", "?upgrade=true"] {
+            assert_eq!(none.anonymous().get(&format!("/auth/login{query}")).await.error(), refused("provider"));
+        }
+        let guest = app.guest().await;
+        let error = guest.post("/auth/upgrade", &json!({"code": "uc_forged"})).await.error();
+        assert_eq!(error, (400, "invalid_upgrade_code".to_owned(), Some("code".to_owned())));
+        assert_eq!(guest.post("/auth/upgrade", &json!({})).await.error().1, "missing_parameter");
+        let error = guest.get("/auth/logout?redirect_url=https://evil.example/").await.error();
+        assert_eq!(error, (400, "invalid_redirect_url".to_owned(), Some("redirect_url".to_owned())));
+        let out = guest.get("/auth/logout?redirect_url=http://localhost:3000/bye&mode=redirect").await.expect(200);
+        assert_eq!(out.json(), json!({"status": "logged out"}), "a guest has no session at the provider");
+    }
+}

@@ -1,0 +1,161 @@
+//! What is put before the messages of a chat that belongs to no conversation.
+
+use app::prompt::{Options, When};
+use http::{HeaderName, Method, header};
+use serde_json::{Value, json};
+use testkit::{
+    client::Client,
+    upstream::{Answer, Upstream},
+};
+
+use crate::support::App;
+
+const PATH: &str = "/v1/chat/completions";
+const APPLIED: &str = "x-applied-prompt-modules";
+const PERSONA: HeaderName = HeaderName::from_static("x-prompt-persona");
+const MEMORY: HeaderName = HeaderName::from_static("x-prompt-memory");
+
+fn question(text: &str) -> Value {
+    json!({"model": "upstream-chat", "messages": [{"role": "user", "content": text}]})
+}
+
+/// The system message that the upstream got last; null without one.
+fn told(upstream: &Upstream) -> Value {
+    let last = upstream.chats().pop().unwrap().json();
+    if last["messages"][0]["role"] == "system" { last["messages"][0]["content"].clone() } else { Value::Null }
+}
+
+/// The modules that the answer names.
+async fn applied(client: &Client, body: &Value) -> String {
+    let answer = client.post(PATH, body).await.expect(200);
+    answer.headers.get(APPLIED).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+/// Everything on, everywhere.
+fn always() -> Options {
+    Options { timing: When::Always, user_profile: When::Always, memory: When::Always, ..Options::default() }
+}
+
+#[tokio::test]
+async fn a_plain_chat_reaches_the_upstream_byte_for_byte() {
+    let upstream = Upstream::start().await;
+    let app = App::serving(&upstream).await;
+    let (guest, _) = app.login().await;
+    let profile = json!({"profile_settings": {"nick_name": "Ada"}});
+    let _changed =
+        guest.call(Method::PATCH, "/v1/users/me/settings", Some(profile.to_string().into())).await.expect(200);
+    guest.post("/v1/users/me/memories", &json!({"content": "Likes tea", "kind": "core"})).await.expect(201);
+    let body =
+        r#"{ "model":"upstream-chat", "x":1e400, "messages":[{"role":"user","content":"Remember that I like tea"}] }"#;
+    let answer = guest.header(header::ACCEPT_LANGUAGE, "de").post_bytes(PATH, body).await.expect(200);
+    assert!(!answer.headers.contains_key(APPLIED));
+    assert_eq!(upstream.chats().pop().unwrap().body, body);
+    assert_eq!(guest.get("/v1/users/me/memories").await.expect(200).json()["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_asks_for_a_persona_and_brings_memories() {
+    let upstream = Upstream::start().await;
+    let app = App::serving(&upstream).await;
+    let guest = app.guest().await;
+    let asking = guest.header(PERSONA, "a patient teacher").header(MEMORY, "Is seven years old; Likes cats");
+    let mut body = question("Why is the sky blue?");
+    body["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": "Be brief."}));
+    assert_eq!(applied(&asking, &body).await, "user_profile,memory");
+    let system = told(&upstream);
+    let system = system.as_str().unwrap();
+    assert!(system.starts_with("Act as: a patient teacher\n\nWhat you remember"), "{system}");
+    assert!(system.contains("\n- Is seven years old\n- Likes cats\n") && system.ends_with("\n\nBe brief."), "{system}");
+    assert_eq!(upstream.chats().pop().unwrap().json()["messages"].as_array().unwrap().len(), 2);
+
+    let answer = asking.post(&format!("{PATH}?persona=a%20pirate"), &question("Hi")).await.expect(200);
+    assert_eq!(answer.headers[APPLIED], "user_profile,memory");
+    assert!(told(&upstream).as_str().unwrap().starts_with("Act as: a pirate\n"));
+
+    let mut streamed = question("Hi");
+    streamed["stream"] = json!(true);
+    upstream.next(Answer::streams(&["Arr"]));
+    assert_eq!(applied(&asking, &streamed).await, "user_profile,memory");
+}
+
+#[tokio::test]
+async fn deep_research_is_asked_for_in_the_body() {
+    let upstream = Upstream::start().await;
+    let app = App::serving(&upstream).await;
+    let guest = app.guest().await;
+    let mut body = question("Why is the sky blue?");
+    body["deep_research"] = json!(true);
+    assert_eq!(applied(&guest, &body).await, "deep_research");
+    assert!(told(&upstream).as_str().unwrap().starts_with("Research this question in depth"));
+    assert_eq!(upstream.chats().pop().unwrap().json().get("deep_research"), None);
+    body["deep_research"] = json!(false);
+    assert_eq!(applied(&guest, &body).await, "");
+    body["deep_research"] = json!("yes");
+    assert_eq!(guest.post(PATH, &body).await.error().2.as_deref(), Some("deep_research"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_header_is_named() {
+    let upstream = Upstream::start().await;
+    let app = App::serving(&upstream).await;
+    let guest = app.guest().await;
+    let (long, many) = ("x".repeat(201), "x;".repeat(21));
+    for (client, path, param) in [
+        (guest.header(PERSONA, &long), PATH.to_owned(), "X-Prompt-Persona"),
+        (guest.header(MEMORY, &many), PATH.to_owned(), "X-Prompt-Memory"),
+        (guest.clone(), format!("{PATH}?persona={long}"), "persona"),
+    ] {
+        let error = client.post(&path, &question("Hi")).await.error();
+        assert_eq!(error, (400, "invalid_parameter".to_owned(), Some(param.to_owned())));
+    }
+    let empty = json!({"model": "upstream-chat", "messages": []});
+    let error = guest.header(PERSONA, "x").post(PATH, &empty).await.error();
+    assert_eq!(error.2.as_deref(), Some("messages"), "a prompt does not make up for what is missing");
+}
+
+#[tokio::test]
+async fn where_the_operator_wants_it_every_chat_gets_a_prompt() {
+    let upstream = Upstream::start().await;
+    let app = App::prompting(&upstream, always()).await;
+    let (guest, other) = (app.guest().await, app.guest().await);
+    assert_eq!(applied(&guest, &question("Hi")).await, "timing");
+    assert!(told(&upstream).as_str().unwrap().contains("Friday, 15 January 2027"));
+
+    // What is changed counts at once.
+    let profile = json!({"profile_settings": {"nick_name": "Ada"}}).to_string();
+    let _changed = guest.call(Method::PATCH, "/v1/users/me/settings", Some(profile.into())).await.expect(200);
+    assert_eq!(applied(&guest, &question("Hi")).await, "timing,user_profile");
+    assert!(told(&upstream).as_str().unwrap().contains("Address the user as: Ada"));
+    let memory = json!({"content": "Has a dog called Rex"});
+    let memory = guest.post("/v1/users/me/memories", &memory).await.expect(201).json();
+    assert_eq!(applied(&guest, &question("What do dogs eat?")).await, "timing,user_profile,memory");
+    assert!(told(&upstream).as_str().unwrap().ends_with("- Has a dog called Rex"));
+    assert_eq!(applied(&guest, &question("What is the capital of France?")).await, "timing,user_profile");
+    assert_eq!(applied(&other, &question("What do dogs eat?")).await, "timing", "nobody else's is told");
+    guest.delete(&format!("/v1/users/me/memories/{}", memory["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(applied(&guest, &question("What do dogs eat?")).await, "timing,user_profile");
+}
+
+#[tokio::test]
+async fn what_a_message_asks_to_remember_is_remembered() {
+    let upstream = Upstream::start().await;
+    let app = App::prompting(&upstream, always()).await;
+    let guest = app.guest().await;
+    assert_eq!(applied(&guest, &question("Remember that my cat is called Tom.")).await, "timing,memory_saved");
+    let list = guest.get("/v1/users/me/memories").await.expect(200).json();
+    assert_eq!(
+        (&list["data"][0]["content"], &list["data"][0]["source"]),
+        (&json!("my cat is called Tom."), &json!("chat"))
+    );
+    assert_eq!(applied(&guest, &question("How old do cats get?")).await, "timing,memory");
+    let long = format!("Remember that {}", "x".repeat(1_001));
+    assert_eq!(applied(&guest, &question(&long)).await, "timing,memory_not_saved");
+
+    let off = json!({"memory_config": {"observe_enabled": false}}).to_string();
+    let _changed = guest.call(Method::PATCH, "/v1/users/me/settings", Some(off.into())).await.expect(200);
+    assert_eq!(applied(&guest, &question("Remember that I am a baker.")).await, "timing");
+    let off = json!({"memory_config": {"enabled": false}}).to_string();
+    let _changed = guest.call(Method::PATCH, "/v1/users/me/settings", Some(off.into())).await.expect(200);
+    assert_eq!(applied(&guest, &question("How old do cats get?")).await, "timing");
+    assert_eq!(guest.get("/v1/users/me/memories").await.expect(200).json()["data"].as_array().unwrap().len(), 1);
+}
