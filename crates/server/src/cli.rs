@@ -1,8 +1,12 @@
 //! The command line.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser},
+};
+use domain::scope;
 use serde_json::{Value, json};
 
 use crate::{
@@ -39,6 +43,9 @@ pub(crate) enum Command {
     /// Makes API keys and takes them back without signing in, for who has the data.
     #[command(subcommand)]
     Key(Key),
+    /// Manages the keys that sign access tokens.
+    #[command(subcommand)]
+    SigningKey(SigningKey),
     /// Manages users, for who has the data: also makes the first administrator.
     #[command(subcommand)]
     User(User),
@@ -68,6 +75,8 @@ pub(crate) enum Page {
     Config,
     /// `docs/reference/cli.md`
     Cli,
+    /// `docs/reference/access.md`
+    Access,
     /// `config/default.toml`
     DefaultConfig,
     /// `config/schema.json`
@@ -195,6 +204,21 @@ pub(crate) enum Key {
         /// Whose it is, by id, address or username; a new user's of its own when not given.
         #[arg(long)]
         user: Option<String>,
+        /// What it is limited to, such as `chat:write`. May be repeated. Not limited when not given, but for `keys:manage`
+        /// and `admin`, which a key has only if it names them.
+        #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scopes())]
+        scope: Vec<String>,
+        /// How long it is good, such as `30d` or `12h`; as long as the configuration allows when not given.
+        #[arg(long, value_name = "SPAN", value_parser = span)]
+        expires: Option<Duration>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Lists a user's keys, without their secrets.
+    #[command(alias = "ls")]
+    List {
+        /// Whose, by id, address or username.
+        user: String,
         #[command(flatten)]
         common: Common,
     },
@@ -202,6 +226,25 @@ pub(crate) enum Key {
     Revoke {
         /// The key's id, which lists show: key_…
         id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Signing keys. A running server heeds changes within two seconds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SigningKey {
+    /// Lists the keys of all servers on the database, the newest first, those taken back included.
+    #[command(alias = "ls")]
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Takes a key back that somebody else may have, with every access token that it signed, on all servers; its server
+    /// makes another. Sign-ins go on by their refresh tokens.
+    Replace {
+        /// The key's name, which the list shows; the one of this data directory when not given.
+        kid: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -245,13 +288,31 @@ pub(crate) enum User {
         #[command(flatten)]
         common: Common,
     },
-    /// Gives an account a new password, prints it, and ends all of its sessions.
+    /// Prints a link that proves an account's address: send it there. It counts for a day, once.
+    EmailLink {
+        /// Who: an id, address or username.
+        user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Marks an account's address as verified, on your word.
+    VerifyEmail {
+        /// Who: an id, address or username.
+        user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Gives an account a new password, prints it, and ends all of its sessions. Its API keys stay good unless told
+    /// otherwise.
     ResetPassword {
         /// Who: an id, address or username.
         user: String,
         /// Reads the password from standard input instead of making one.
         #[arg(long)]
         password_stdin: bool,
+        /// Takes back the account's API keys, too: for an account that somebody else was in.
+        #[arg(long)]
+        revoke_keys: bool,
         #[command(flatten)]
         common: Common,
     },
@@ -288,6 +349,15 @@ pub(crate) struct Healthcheck {
     /// Asks whether it can serve, which depends on the database, too.
     #[arg(long)]
     pub ready: bool,
+}
+
+/// The scopes that there are, with what each lets a key do.
+fn scopes() -> PossibleValuesParser {
+    PossibleValuesParser::new(scope::names().map(|(name, about)| PossibleValue::new(name).help(about)))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    domain::span::parse(text).ok_or_else(|| "a span such as 30d, 12h or 1h30m is needed".to_owned())
 }
 
 impl Common {

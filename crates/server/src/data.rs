@@ -10,8 +10,6 @@ use std::{
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use crate::services::ServiceName;
-
 const PORTS: &str = "ports.json";
 
 /// A data directory that is this process's own until it ends, however it ends.
@@ -52,8 +50,8 @@ impl DataDir {
     }
 
     /// Writes which service listens where: whole or not at all, since others wait for it.
-    pub(crate) fn write_ports(&self, ports: &[(ServiceName, u16)]) -> anyhow::Result<()> {
-        let map: BTreeMap<&str, u16> = ports.iter().map(|(service, port)| (service.name(), *port)).collect();
+    pub(crate) fn write_ports(&self, ports: &[(&str, u16)]) -> anyhow::Result<()> {
+        let map: BTreeMap<&str, u16> = ports.iter().copied().collect();
         let target = self.path.join(PORTS);
         let draft = self.path.join(".ports.json.new");
         fs::write(&draft, format!("{}\n", json!(map)))
@@ -110,7 +108,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDir::take(directory.path()).unwrap();
         assert!(read_ports(directory.path()).is_err());
-        data.write_ports(&[(ServiceName::Gateway, 8000), (ServiceName::LlmApi, 1)]).unwrap();
+        data.write_ports(&[("gateway", 8000), ("llm-api", 1)]).unwrap();
         let ports = read_ports(directory.path()).unwrap();
         assert_eq!((ports["gateway"], ports["llm-api"]), (8000, 1));
         data.forget_ports();

@@ -49,6 +49,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Model(model) => commands::model::run(model),
         Command::Config(config) => commands::config::run(config),
         Command::Key(key) => commands::key::run(key),
+        Command::SigningKey(key) => commands::signing_key::run(key),
         Command::User(user) => commands::user::run(user),
         Command::Migrate(common) => commands::migrate::run(common),
         Command::Healthcheck(check) => commands::healthcheck::run(check),

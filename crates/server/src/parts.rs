@@ -2,12 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use app::{chat::Chat, models::Models};
+use app::{
+    chat::Chat, conversations::Conversations, memories::Embedder, models::Models, prompt::Prompt, sharing::Sharing,
+    turns::Turns,
+};
 use domain::Clock;
-use http_kit::{Edge, MountedService, Service};
+use http_kit::{Edge, Idempotency, MountedService, Service};
 use identity::Identity;
 use outbound::Client;
-use providers::{ChatProvider, OpenAi, Scripted};
+use providers::{Breaker, ChatProvider, OpenAi, Scripted};
 use store::Store;
 
 #[cfg(feature = "embedded")]
@@ -24,7 +27,9 @@ pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) edge: Edge,
     models: Models,
-    chat: Chat,
+    turns: Turns,
+    sharing: Sharing,
+    idempotency: Idempotency,
     #[cfg(feature = "embedded")]
     embedded: Option<app::embedded::Embedded>,
 }
@@ -40,9 +45,16 @@ impl Parts {
         traced: bool,
     ) -> anyhow::Result<Self> {
         let clock = Clock::System;
+        identity.reach_provider_through(client);
         let verifier = Arc::new(identity.clone());
         let (draining, closing) = (life.draining.clone(), life.closing.clone());
         let mut edge = Edge::new(config.edge.clone(), verifier, clock.clone(), draining, closing);
+        edge = edge.with_limits(&config.rate_limits);
+        let idempotency = Idempotency::new(store.clone(), clock.clone(), life.tasks.clone(), life.closing.clone());
+        edge = edge.with_idempotency(idempotency.clone());
+        if config.metrics.port.is_some() {
+            edge = edge.with_metrics_apart();
+        }
         if traced {
             edge = edge.with_span(telemetry::request_span);
         }
@@ -52,20 +64,26 @@ impl Parts {
         #[cfg(feature = "embedded")]
         providers.extend(embedded.clone().map(|embedded| Arc::new(embedded) as Arc<dyn ChatProvider>));
         for upstream in &config.upstreams {
-            providers.push(Arc::new(OpenAi::new(upstream, client.clone())?));
+            providers.push(Arc::new(Breaker::around(OpenAi::new(upstream, client.clone())?, upstream.breaker())));
         }
         if config.models.scripted {
             providers.push(Arc::new(Scripted));
         }
         let models = Models::new(providers, clock.clone());
-        let chat = Chat::new(models.clone(), clock);
+        let chat = Chat::new(models.clone(), clock.clone());
+        let sharing = Sharing::new(store.clone(), clock.clone(), &config.server.public_url, config.sharing);
+        let prompt = Prompt::new(config.prompt, store.clone(), clock.clone(), encoder(config, client, life)?);
+        let conversations = Conversations::new(store.clone(), clock.clone());
+        let turns = Turns::new(chat, models.clone(), prompt, conversations, store.clone(), clock, life.tasks.clone());
         Ok(Self {
             config: config.clone(),
             store,
             identity,
             edge,
             models,
-            chat,
+            turns,
+            sharing,
+            idempotency,
             #[cfg(feature = "embedded")]
             embedded,
         })
@@ -81,6 +99,13 @@ impl Parts {
     pub(crate) fn start(&self, life: &Lifecycle) {
         let (identity, stop) = (self.identity.clone(), life.draining.clone());
         life.tasks.spawn(async move { identity.run(stop).await });
+        let (idempotency, stop) = (self.idempotency.clone(), life.draining.clone());
+        life.tasks.spawn(async move { idempotency.run(stop).await });
+        let (sharing, stop) = (self.sharing.clone(), life.draining.clone());
+        life.tasks.spawn(async move { sharing.run(stop).await });
+        let conversations = Conversations::new(self.store.clone(), self.identity.clock().clone());
+        let (options, stop) = (self.config.conversations, life.draining.clone());
+        life.tasks.spawn(async move { conversations.run(options, stop).await });
         let (models, stop) = (self.models.clone(), life.draining.clone());
         life.tasks.spawn(async move { models.run(stop).await });
     }
@@ -119,7 +144,8 @@ impl Parts {
     pub(crate) fn service(&self, service: ServiceName) -> Option<Service> {
         Some(match service {
             ServiceName::LlmApi => llm_api::service(llm_api::State {
-                chat: self.chat.clone(),
+                turns: self.turns.clone(),
+                sharing: self.sharing.clone(),
                 models: self.models.clone(),
                 identity: self.identity.clone(),
                 store: self.store.clone(),
@@ -141,6 +167,22 @@ pub(crate) fn identity(config: &Config, store: &Store, clock: &Clock) -> anyhow:
     let issuer = config.server.public_url.trim_end_matches('/').to_owned();
     let keys = data::keys(&config.server.data_dir);
     Ok(Identity::open(config.identity.clone(), store.clone(), &keys, issuer, clock.clone())?)
+}
+
+/// What compares memories by their meaning, where there is such a thing.
+#[cfg(feature = "embedded")]
+fn encoder(config: &Config, client: &Client, life: &Lifecycle) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    if !config.embedded.enabled || !config.embedded.encoder {
+        return Ok(None);
+    }
+    let encoder = app::embedded::Encoder::new(&config.embedded, client.clone(), life.tasks.clone())?;
+    Ok(Some(Arc::new(encoder)))
+}
+
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unnecessary_wraps, reason = "as where the models are built in")]
+fn encoder(_: &Config, _: &Client, _: &Lifecycle) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    Ok(None)
 }
 
 #[cfg(feature = "embedded")]

@@ -6,7 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use crate::{
     cli::{Cli, EXIT_CODES, Page},
-    commands::print,
+    commands::{access, openapi, print},
     config,
 };
 
@@ -14,6 +14,7 @@ pub(crate) fn run(page: Page) -> anyhow::Result<()> {
     print(&match page {
         Page::Config => config::markdown(),
         Page::Cli => cli(),
+        Page::Access => access::markdown(&openapi::all()?),
         Page::DefaultConfig => config::default_file(),
         Page::ConfigSchema => config::schema(),
     })

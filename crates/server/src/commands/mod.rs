@@ -1,5 +1,6 @@
 //! What the command line can do: one file for each command.
 
+pub(crate) mod access;
 pub(crate) mod config;
 pub(crate) mod docs;
 pub(crate) mod env;
@@ -9,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod openapi;
 pub(crate) mod serve;
+pub(crate) mod signing_key;
 pub(crate) mod user;
 
 use std::io::Write;

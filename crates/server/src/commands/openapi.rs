@@ -16,9 +16,7 @@ use crate::{
 };
 
 pub(crate) fn run(service: Option<ServiceName>) -> anyhow::Result<()> {
-    // For what building the parts leaves behind.
-    let place = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let mut documents = block_on(async { documents(place.path()) })?;
+    let mut documents = all()?;
     let shown = match service {
         Some(service) => documents
             .remove(service.name())
@@ -29,6 +27,12 @@ pub(crate) fn run(service: Option<ServiceName>) -> anyhow::Result<()> {
 }
 
 /// The documents by service.
+pub(crate) fn all() -> anyhow::Result<Map<String, Value>> {
+    // For what building the parts leaves behind.
+    let place = tempfile::tempdir().context("cannot make a temporary directory")?;
+    block_on(async { documents(place.path()) })
+}
+
 fn documents(data: &Path) -> anyhow::Result<Map<String, Value>> {
     let mut config = Config::default();
     config.server.data_dir = data.join("data");

@@ -73,6 +73,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
     let listeners = bind(config).await?;
+    let metrics = bind_metrics(config).await?;
     let store = Store::connect_lazy(&config.database)?;
     // A first start makes the signing key, which takes about as long as making the database: side by side.
     let identity = tokio::task::spawn_blocking({
@@ -97,15 +98,23 @@ async fn serve(
     for (service, listener) in &listeners {
         ports.push((*service, listener.local_addr()?.port()));
     }
-    open(listeners, &parts, config, &life);
-    data.write_ports(&ports)?;
+    let mut named: Vec<(&str, u16)> = ports.iter().map(|(service, port)| (service.name(), *port)).collect();
+    if let Some(listener) = &metrics {
+        named.push(("metrics", listener.local_addr()?.port()));
+    }
+    open(listeners, metrics, &parts, config, &life);
+    data.write_ports(&named)?;
+    // None while the database is away: the command line makes administrators too.
+    let setup = parts.identity.setup_link().await.ok().flatten();
     if telemetry.for_people {
-        // None while the database is away: the command line makes administrators too.
-        let setup = parts.identity.setup_link().await.ok().flatten();
         telemetry.say(&hint::text(config, &ports, parts.example_model().as_deref(), setup.as_deref()));
     } else {
-        for (service, port) in &ports {
-            tracing::info!(service = service.name(), port, "Listening");
+        for (service, port) in named {
+            tracing::info!(service, port, "Listening");
+        }
+        if let Some(url) = setup {
+            // Where containers run, the log is the terminal. The link is good for half an hour, once.
+            tracing::warn!(url, "Nobody administers the server yet: who opens this first makes the account");
         }
     }
     let drain = Duration::from_secs(config.listener.drain_timeout);
@@ -119,35 +128,57 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(ServiceName, Listener)>> {
     let mut listeners = Vec::new();
     for service in ServiceName::selected(&config.server.services) {
         let address = SocketAddr::new(config.server.bind, config.ports.of(service));
-        let listener = Listener::bind(address, config.listener)
-            .await
-            .map_err(|error| anyhow::Error::msg(cannot_bind(service, address, &error)))?;
-        listeners.push((service, listener));
+        let port = format!("`{} PORT`", service.port_flag());
+        let listener = Listener::bind(address, config.listener).await.map_err(|error| {
+            anyhow::Error::msg(cannot_bind(service.name(), &port, "`--bind ADDRESS`", address, &error))
+        })?;
+        listeners.push((service, listener.behind(config.edge.trusted_proxies.clone())));
     }
     Ok(listeners)
 }
 
-/// What, why, and what mends it, in a line.
-fn cannot_bind(service: ServiceName, address: SocketAddr, error: &io::Error) -> String {
+/// The socket of the numbers, if they have one of their own.
+async fn bind_metrics(config: &Config) -> anyhow::Result<Option<Listener>> {
+    let Some(port) = config.metrics.port else { return Ok(None) };
+    let address = SocketAddr::new(config.metrics.bind, port);
+    let listener = Listener::bind(address, config.listener).await.map_err(|error| {
+        anyhow::Error::msg(cannot_bind(
+            "metrics",
+            "the setting metrics.port",
+            "the setting metrics.bind",
+            address,
+            &error,
+        ))
+    })?;
+    Ok(Some(listener))
+}
+
+/// What, why, and what mends it, in a line. `port` and `bind` are how another port and address are chosen.
+fn cannot_bind(service: &str, port: &str, bind: &str, address: SocketAddr, error: &io::Error) -> String {
     let (why, mend) = match error.kind() {
-        io::ErrorKind::AddrInUse => (
-            "another program listens there".to_owned(),
-            format!("choose another port with `{} PORT`", service.port_flag()),
-        ),
+        io::ErrorKind::AddrInUse => {
+            ("another program listens there".to_owned(), format!("choose another port with {port}"))
+        }
         io::ErrorKind::AddrNotAvailable => {
-            ("this machine has no such address".to_owned(), "choose one with `--bind ADDRESS`".to_owned())
+            ("this machine has no such address".to_owned(), format!("choose one with {bind}"))
         }
         io::ErrorKind::PermissionDenied => {
-            ("this user may not".to_owned(), format!("choose a port from 1024 on with `{} PORT`", service.port_flag()))
+            ("this user may not".to_owned(), format!("choose a port from 1024 on with {port}"))
         }
-        _ => (error.to_string(), format!("choose another port with `{} PORT`", service.port_flag())),
+        _ => (error.to_string(), format!("choose another port with {port}")),
     };
     format!("cannot listen on {address} for {service}: {why}; {mend}, or port 0 for a free one")
 }
 
 /// Mounts the services and serves them on their sockets.
-fn open(listeners: Vec<(ServiceName, Listener)>, parts: &Parts, config: &Config, life: &Lifecycle) {
-    let built: Vec<MountedService> =
+fn open(
+    listeners: Vec<(ServiceName, Listener)>,
+    metrics: Option<Listener>,
+    parts: &Parts,
+    config: &Config,
+    life: &Lifecycle,
+) {
+    let mut built: Vec<MountedService> =
         ServiceName::built(&config.server.services).into_iter().filter_map(|name| parts.mount(name)).collect();
     for (name, listener) in listeners {
         let (tasks, draining, closing) = (life.tasks.clone(), life.draining.clone(), life.closing.clone());
@@ -155,8 +186,14 @@ fn open(listeners: Vec<(ServiceName, Listener)>, parts: &Parts, config: &Config,
             life.tasks.spawn(listener.serve(service.clone(), tasks, draining, closing));
         } else {
             let gateway = Gateway::new(&parts.edge, built.iter().cloned());
+            built.push(gateway.own().clone());
             life.tasks.spawn(listener.serve(gateway, tasks, draining, closing));
         }
+    }
+    if let Some(listener) = metrics {
+        let service = http_kit::metrics::service(&built).mount(&parts.edge);
+        let (tasks, draining, closing) = (life.tasks.clone(), life.draining.clone(), life.closing.clone());
+        life.tasks.spawn(listener.serve(service, tasks, draining, closing));
     }
 }
 

@@ -38,9 +38,25 @@ pub(crate) fn run(command: &User) -> anyhow::Result<()> {
         }
         User::List { common } => list(common),
         User::Promote { user, undo, common } => promote(user, !undo, common),
-        User::ResetPassword { user, password_stdin, common } => {
+        User::EmailLink { user, common } => block_on(async {
+            let (store, identity) = open(common).await?;
+            let user = identity.find_user(user).await?;
+            let link = identity.email_link(&user).await?;
+            store.close().await;
+            say(&format!("Send this to {}; it counts for a day, once:", user.email.as_deref().unwrap_or_default()));
+            print(&format!("{link}\n"))
+        }),
+        User::VerifyEmail { user, common } => block_on(async {
+            let (store, identity) = open(common).await?;
+            let user = identity.find_user(user).await?;
+            let user = identity.verify_email(&user.id).await?;
+            store.close().await;
+            say(&format!("{} counts as verified", user.email.unwrap_or_default()));
+            Ok(())
+        }),
+        User::ResetPassword { user, password_stdin, revoke_keys, common } => {
             let password = password(*password_stdin)?;
-            reset_password(user, &password, !password_stdin, common)
+            reset_password(user, &password, !password_stdin, *revoke_keys, common)
         }
         User::Disable { user, undo, common } => disable(user, !undo, common),
     }
@@ -95,13 +111,16 @@ fn promote(name: &str, admin: bool, common: &Common) -> anyhow::Result<()> {
     })
 }
 
-fn reset_password(name: &str, password: &Secret, show: bool, common: &Common) -> anyhow::Result<()> {
+fn reset_password(name: &str, password: &Secret, show: bool, revoke_keys: bool, common: &Common) -> anyhow::Result<()> {
     block_on(async {
         let (store, identity) = open(common).await?;
         let user = identity.find_user(name).await?;
-        identity.reset_password(&user, password).await?;
+        let keys = identity.reset_password(&user, password, revoke_keys).await?;
         store.close().await;
         say(&format!("{} has a new password and is signed out everywhere", user.username));
+        if keys > 0 {
+            say(&format!("API keys that stay good: {keys}; --revoke-keys takes them back"));
+        }
         if show { print(&format!("{}\n", password.expose())) } else { Ok(()) }
     })
 }

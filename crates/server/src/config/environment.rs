@@ -130,7 +130,8 @@ fn integer(unit: Option<i64>, text: &str) -> Option<i64> {
 /// An upstream as on the command line: `URL[,KEY]`.
 pub(crate) fn upstream(text: &str) -> Value {
     match text.split_once(',') {
-        Some((url, key)) => json!({ "url": url, "key": key }),
+        Some((url, key)) if !key.trim().is_empty() => json!({ "url": url.trim(), "key": key.trim() }),
+        Some((url, _)) => json!({ "url": url.trim() }),
         None => json!({ "url": text }),
     }
 }
@@ -145,6 +146,14 @@ mod tests {
         assert_eq!(value(Kind::Boolean, None, "Off"), Ok(Value::from(false)));
         assert_eq!(value(Kind::List, None, "a, b,,c"), Ok(json!(["a", "b", "c"])));
         assert!(value(Kind::Integer, None, "eighty").is_err());
+    }
+
+    #[test]
+    fn an_upstream_may_have_a_key_behind_a_comma() {
+        assert_eq!(upstream("http://x/v1, sk-1"), json!({"url": "http://x/v1", "key": "sk-1"}));
+        for text in ["http://x", "http://x,", "http://x , "] {
+            assert_eq!(upstream(text), json!({"url": "http://x"}), "{text:?}");
+        }
     }
 
     #[test]

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn secrets_are_known_everywhere() {
-        for path in ["database.url", "telemetry.otlp_headers", "upstreams[3].key"] {
+        for path in ["database.url", "identity.oidc.client_secret", "telemetry.otlp_headers", "upstreams[3].key"] {
             assert!(is_secret_at(path), "{path}");
         }
         assert!(!is_secret_at("upstreams[3].url"));

@@ -28,7 +28,7 @@ use serde::Deserialize;
 pub(crate) use environment::upstream;
 pub(crate) use error::{Origin, Problem, Problems};
 pub(crate) use layers::{Layers, Settings};
-pub(crate) use options::{LogFormat, LogOptions, ModelOptions, Ports, ServerOptions, TelemetryOptions};
+pub(crate) use options::{LogFormat, LogOptions, MetricsOptions, ModelOptions, Ports, ServerOptions, TelemetryOptions};
 pub(crate) use reference::{default_file, markdown, schema};
 pub(crate) use show::show;
 
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub database: store::DatabaseOptions,
     /// What every request passes first.
     pub edge: http_kit::EdgeOptions,
+    /// How often callers may come. Off unless set; a server that strangers reach should have limits.
+    pub rate_limits: http_kit::RateLimitOptions,
     /// Connections: their time limits, in seconds, and their numbers.
     pub listener: http_kit::ListenerOptions,
     /// Requests that leave the process.
@@ -52,6 +54,12 @@ pub(crate) struct Config {
     pub identity: identity::Options,
     /// The Template API.
     pub template_api: template_api::Options,
+    /// What is put before the messages of a chat.
+    pub prompt: app::prompt::Options,
+    /// What is kept of conversations.
+    pub conversations: app::conversations::Options,
+    /// Conversations that users show to everybody who has the link.
+    pub sharing: app::sharing::Options,
     /// Which models are served beside those of the upstreams and the embedded ones.
     pub models: ModelOptions,
     /// Models that run in this process.
@@ -61,6 +69,8 @@ pub(crate) struct Config {
     pub upstreams: Vec<providers::openai::Options>,
     /// The log, on standard error.
     pub log: LogOptions,
+    /// The numbers for Prometheus, on a port of their own.
+    pub metrics: MetricsOptions,
     /// Traces, sent as OTLP over HTTP. Nothing is measured unless an endpoint is set.
     pub telemetry: TelemetryOptions,
 }

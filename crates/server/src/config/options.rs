@@ -109,6 +109,23 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Numbers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MetricsOptions {
+    /// The port that has `/metrics` of all services, for whoever can reach it; 0 takes a free one. The services' own ports
+    /// have none then. Not set: each service has its own `/metrics`, for this machine itself and for administrators.
+    pub port: Option<u16>,
+    /// The address to listen on for it. `0.0.0.0` lets other machines in.
+    pub bind: IpAddr,
+}
+
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self { port: None, bind: IpAddr::from([127, 0, 0, 1]) }
+    }
+}
+
 /// Traces.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -40,6 +40,9 @@ pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
             note(&format!("upstreams[{index}].{field}"), Err(error.to_string()));
         }
     }
+    for (index, own) in config.rate_limits.routes.iter().enumerate() {
+        note(&format!("rate_limits.routes[{index}].route"), own.parse().map(drop));
+    }
     #[cfg(feature = "embedded")]
     for (index, name) in config.embedded.models.iter().enumerate() {
         if let Err(error) = app::embedded::Reference::parse(name) {
@@ -65,7 +68,7 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         ("listener.idle_timeout", listener.idle_timeout, 1),
         ("listener.write_timeout", listener.write_timeout, 1),
         ("listener.drain_timeout", listener.drain_timeout, 0),
-        ("edge.body_grace", config.edge.body_grace.map_or(1, |grace| grace.as_secs()), 1),
+        ("edge.body_grace", config.edge.body_grace, 1),
         ("database.acquire_timeout_seconds", config.database.acquire_timeout_seconds, 1),
         ("outbound.connect_timeout_secs", outbound.connect_timeout_secs, 1),
         ("outbound.idle_timeout_secs", outbound.idle_timeout_secs, 0),
@@ -76,6 +79,12 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
         ("listener.max_connections_per_address", listener.max_connections_per_address, 0, 1_000_000),
         ("listener.max_head_bytes", listener.max_head_bytes, 8 * 1024, 1024 * 1024),
         ("edge.max_in_flight", config.edge.max_in_flight, 1, 1_000_000),
+        ("rate_limits.address", config.rate_limits.address as usize, 0, 1_000_000),
+        ("rate_limits.chat", config.rate_limits.chat as usize, 0, 1_000_000),
+        ("rate_limits.auth", config.rate_limits.auth as usize, 0, 1_000_000),
+        ("rate_limits.share", config.rate_limits.share as usize, 0, 1_000_000),
+        ("rate_limits.other", config.rate_limits.other as usize, 0, 1_000_000),
+        ("rate_limits.concurrent_chats", config.rate_limits.concurrent_chats as usize, 0, 1_000_000),
         ("database.max_connections", config.database.max_connections as usize, 1, 10_000),
         ("outbound.max_fetches", outbound.max_fetches, 1, 1_000_000),
         ("server.worker_threads", config.server.worker_threads, 0, 1_024),
@@ -93,6 +102,7 @@ fn out_of_bounds(config: &Config) -> Vec<(String, String)> {
             ("first_byte_secs", upstream.first_byte_secs),
             ("idle_secs", upstream.idle_secs),
             ("total_secs", upstream.total_secs),
+            ("breaker_secs", upstream.breaker_secs),
         ]
         .map(|(field, value)| (format!("upstreams[{at}].{field}"), value, 1, DAY))
     });
@@ -121,7 +131,7 @@ fn base_url(text: &str) -> Result<(), String> {
     }
 }
 
-/// Two services on one port.
+/// Two of those that listen on one port.
 fn twice(config: &Config) -> Vec<(String, String)> {
     let mut users: BTreeMap<u16, ServiceName> = BTreeMap::new();
     let mut found = Vec::new();
@@ -134,6 +144,9 @@ fn twice(config: &Config) -> Vec<(String, String)> {
             let path = format!("ports.{}", service.name().replace('-', "_"));
             found.push((path, format!("{port} is the port of {}, too", other.name())));
         }
+    }
+    if let Some(other) = config.metrics.port.and_then(|port| users.get(&port)) {
+        found.push(("metrics.port".to_owned(), format!("is the port of {}, too", other.name())));
     }
     found
 }

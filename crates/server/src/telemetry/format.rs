@@ -107,8 +107,54 @@ fn push_digits(line: &mut String, mut number: i64, count: usize, behind: char) {
         *digit += (number % 10) as u8;
         number /= 10;
     }
-    line.extend(digits[..count].iter().copied().map(char::from));
+    push_ascii(line, &digits[..count]);
     line.push(behind);
+}
+
+/// A number in digits, which the formatting library also takes long over.
+fn push_number(line: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    push_ascii(line, &digits[first..]);
+}
+
+/// Digits in one go: letter by letter they take several times as long.
+fn push_ascii(line: &mut String, digits: &[u8]) {
+    line.push_str(std::str::from_utf8(digits).unwrap_or_default());
+}
+
+/// A number as JSON has it. Times have three decimals at most, and a whole number of thousandths needs no search for the
+/// shortest digits that mean it.
+#[expect(clippy::float_cmp, reason = "equal is what is meant: the thousandths are the value or they are not")]
+fn push_float(line: &mut String, value: f64) {
+    const MOST: f64 = 1e12;
+    let thousandths = (value * 1_000.0).round();
+    if !value.is_finite() {
+        line.push_str("null");
+    } else if (0.0..MOST).contains(&thousandths) && value.is_sign_positive() && thousandths / 1_000.0 == value {
+        let thousandths = thousandths as u64;
+        push_number(line, thousandths / 1_000);
+        let mut rest = thousandths % 1_000;
+        let mut place = 100;
+        if rest > 0 {
+            line.push('.');
+        }
+        while rest > 0 {
+            push_number(line, rest / place);
+            rest %= place;
+            place /= 10;
+        }
+    } else {
+        _ = write!(line, "{value}");
+    }
 }
 
 /// The date of a day since 1970, by counting years from March, so that a leap day is a year's last.
@@ -152,16 +198,12 @@ impl Visit for JsonFields<'_> {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.name(field);
-        _ = write!(self.0, "{value}");
+        push_number(self.0, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.name(field);
-        if value.is_finite() {
-            _ = write!(self.0, "{value}");
-        } else {
-            self.0.push_str("null");
-        }
+        push_float(self.0, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -183,7 +225,8 @@ struct Escaped<'a>(&'a mut String);
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // Nearly always there is nothing to escape, which is seen without taking letters apart.
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
             self.0.push_str(text);
             return Ok(());
         }
@@ -279,6 +322,27 @@ mod tests {
         assert_eq!(text(951_782_400), "2000-02-29T00:00:00.000007Z");
         assert_eq!(text(1_798_761_599), "2026-12-31T23:59:59.000007Z");
         assert_eq!(text(4_107_542_400), "2100-03-01T00:00:00.000007Z");
+    }
+
+    #[test]
+    fn numbers_are_as_the_formatting_library_has_them() {
+        let same = |value: f64| {
+            let mut text = String::new();
+            push_float(&mut text, value);
+            assert_eq!(text, value.to_string());
+        };
+        let thousandths = (0..3_000).chain([9_999, 10_000, 123_456_789, 1_000_000_000_001, u64::from(u32::MAX)]);
+        thousandths.for_each(|thousandths| same(thousandths as f64 / 1_000.0));
+        for value in
+            [0.0, -0.0, -1.5, 0.0005, 0.00049, 1.0005, 0.1 + 0.2, 1e300, 1e-300, f64::MIN_POSITIVE, 1e12, 5e8 + 0.0001]
+        {
+            same(value);
+        }
+        for number in [0, 9, 10, 12_345, u64::MAX] {
+            let mut text = String::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string());
+        }
     }
 
     /// What a layer that formats with `form` makes of the events of `work`.

@@ -78,7 +78,7 @@ fn variables_of_the_reference_server_are_understood() {
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
-    assert!(!text.contains("secret"), "{text}");
+    assert!(!text.contains("secret-"), "{text}");
 }
 
 #[test]
@@ -170,4 +170,20 @@ fn a_wrong_configuration_starts_nothing() {
     assert_eq!(done.code, 2, "{done:?}");
     assert!(done.err.contains("ports.llm_api (from jan.toml)"), "{done:?}");
     assert!(!place.path().join("data").exists());
+}
+
+#[test]
+fn limits_and_proxies_that_cannot_be_followed_are_named() {
+    let place = Place::new().file(
+        "jan.toml",
+        "[rate_limits]\nchat = 2000000\n[[rate_limits.routes]]\nroute = \"/v1/models\"\nper_minute = 1\n",
+    );
+    let text = refused(&place);
+    assert!(text.contains("rate_limits.chat") && text.contains("between 0 and 1000000"), "{text}");
+    assert!(text.contains("rate_limits.routes[0].route") && text.contains("GET /v1/models"), "{text}");
+    let place = Place::new().env("JAN_EDGE__TRUSTED_PROXIES", "10.0.0.0/8,proxy.example");
+    let text = refused(&place);
+    assert!(text.contains("edge.trusted_proxies") && text.contains("`proxy.example`"), "{text}");
+    let place = Place::new().env("JAN_EDGE__FORWARDED_HEADER", "x-real-ip");
+    assert!(refused(&place).contains("edge.forwarded_header"));
 }

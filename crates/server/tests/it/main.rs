@@ -9,6 +9,8 @@
 
 mod cli;
 mod config;
+mod metrics;
+mod proxies;
 mod start;
 mod stop;
 mod support;

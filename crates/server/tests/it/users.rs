@@ -54,6 +54,92 @@ fn whoever_reads_the_first_start_can_become_the_administrator() {
     assert_eq!(server.get("llm-api", &page).0, 404, "there is one now");
 }
 
+/// Where containers run, nobody has a terminal.
+#[test]
+fn the_log_for_machines_has_the_link_too() {
+    let server = Place::new().serve(&["--log-format", "json"]);
+    server.wait_for_log("/auth/setup?token=");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("/auth/setup?token=")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let text = line.to_string();
+    let url = text.split('"').find(|part| part.contains("/auth/setup?token=")).unwrap();
+    let page = url.split_once("/auth/").unwrap().1;
+    assert_eq!(server.get("llm-api", &format!("/auth/{page}")).0, 200);
+}
+
+#[test]
+fn a_signing_key_is_replaced_under_a_running_server() {
+    let server = Place::new().serve(&[]);
+    let head = "POST /auth/guest-login HTTP/1.1\r\nContent-Type: application/json";
+    let (_, guest) = server.ask("llm-api", head, "{}");
+    let guest: serde_json::Value = serde_json::from_str(&guest).unwrap();
+    let me = |token: &serde_json::Value| {
+        let head = format!("GET /auth/me HTTP/1.1\r\nAuthorization: Bearer {}", token.as_str().unwrap());
+        server.ask("llm-api", &head, "").0
+    };
+    assert_eq!(me(&guest["access_token"]), 200);
+    let list = must(server.place().run(&["signing-key", "list"]));
+    assert!(list.lines().count() == 1 && list.contains("active") && list.contains("this directory's"), "{list}");
+    must(server.place().run(&["signing-key", "replace"]));
+    crate::support::wait(|| (me(&guest["access_token"]) == 401).then_some(()));
+    let list = must(server.place().run(&["signing-key", "list"]));
+    assert!(list.lines().count() == 2 && list.contains("revoked"), "{list}");
+
+    // The sign-in goes on with a key that the server took up by itself.
+    let renewed = crate::support::wait(|| {
+        let head = "POST /auth/guest-login HTTP/1.1\r\nContent-Type: application/json";
+        let (status, guest) = server.ask("llm-api", head, "{}");
+        let guest: serde_json::Value = serde_json::from_str(&guest).unwrap();
+        (status == 201 && me(&guest["access_token"]) == 200).then_some(guest)
+    });
+    assert_eq!(me(&renewed["access_token"]), 200);
+    let refresh = format!(r#"{{"refresh_token": {}}}"#, guest["refresh_token"]);
+    let head = "POST /auth/refresh-token HTTP/1.1\r\nContent-Type: application/json";
+    let (status, tokens) = server.ask("llm-api", head, &refresh);
+    assert_eq!(status, 200, "{tokens}");
+    let tokens: serde_json::Value = serde_json::from_str(&tokens).unwrap();
+    assert_eq!(me(&tokens["access_token"]), 200);
+    let unknown = server.place().run(&["signing-key", "replace", "unknown"]);
+    assert!(unknown.code == 1 && unknown.err.contains("no such signing key"), "{unknown:?}");
+}
+
+#[test]
+fn an_address_is_proven_by_a_link_or_a_word() {
+    let server = Place::new().serve(&[]);
+    let place = server.place();
+    must(place.run(&["user", "create", "ada@example.org", "--username", "ada"]));
+    let key = must(place.run(&["key", "create", "--user", "ada"])).trim().to_owned();
+    let head = format!("GET /v1/users/me HTTP/1.1\r\nX-API-Key: {key}");
+    let is_verified = || server.ask("llm-api", &head, "").1.contains("\"email_verified\":true");
+    assert!(!is_verified());
+    let link = place.run(&["user", "email-link", "ada"]);
+    assert!(link.err.contains("Send this to ada@example.org"), "{link:?}");
+    let token = must(link).trim().split_once("/auth/verify-email?token=").unwrap().1.to_owned();
+    let form = "POST /auth/verify-email HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    assert_eq!(server.ask("llm-api", form, &format!("token={token}")).0, 200);
+    assert!(is_verified());
+
+    must(place.run(&["user", "create", "eve@example.org", "--username", "eve"]));
+    let done = place.run(&["user", "verify-email", "eve"]);
+    assert!(done.code == 0 && done.err.contains("eve@example.org counts as verified"), "{done:?}");
+}
+
+#[test]
+fn a_users_keys_are_listed_and_a_new_password_says_what_becomes_of_them() {
+    let place = Place::new();
+    must(place.run(&["user", "create", "ada@example.org", "--username", "ada"]));
+    let key = must(place.run(&["key", "create", "--user", "ada", "--name", "cron"])).trim().to_owned();
+    let list = must(place.run(&["key", "list", "ada"]));
+    assert!(list.contains("active") && list.contains("cron") && list.contains(&key[key.len() - 4..]), "{list}");
+    assert!(!list.contains(&key), "the key itself is not to be had again");
+    let kept = place.run(&["user", "reset-password", "ada"]);
+    assert!(kept.err.contains("API keys that stay good: 1"), "{kept:?}");
+    let gone = place.run(&["user", "reset-password", "ada", "--revoke-keys"]);
+    assert!(gone.code == 0 && !gone.err.contains("stay good"), "{gone:?}");
+    assert!(must(place.run(&["key", "list", "ada"])).contains("revoked"));
+}
+
 #[test]
 fn a_running_server_heeds_what_is_done_to_its_users() {
     let server = Place::new().serve(&[]);
@@ -68,6 +154,14 @@ fn a_running_server_heeds_what_is_done_to_its_users() {
     let me = || server.ask("llm-api", &head, "");
     let is_admin = || me().1.contains("\"is_admin\":true");
     assert!(me().0 == 200 && !is_admin());
+
+    let short = must(place.run(&["key", "create", "--user", "ada", "--scope", "models:read", "--expires", "1h"]));
+    let by_short =
+        |path: &str| server.ask("llm-api", &format!("GET {path} HTTP/1.1\r\nX-API-Key: {}", short.trim()), "").0;
+    assert_eq!((by_short("/v1/models"), by_short("/v1/users/me")), (200, 403), "limited to what it names");
+    assert_eq!(place.run(&["key", "create", "--scope", "chat:writer"]).code, 2);
+    let forever = place.run(&["key", "create", "--user", "ada", "--expires", "9999d"]);
+    assert!(forever.code == 1 && forever.err.contains("at most"), "{forever:?}");
 
     must(place.run(&["user", "promote", "ADA@example.org"]));
     crate::support::wait(|| is_admin().then_some(()));
@@ -111,6 +205,8 @@ fn what_is_done_by_commands_is_in_the_audit_log() {
     let upgrade = format!("POST /auth/upgrade HTTP/1.1\r\nContent-Type: application/json\r\n{bearer}");
     let (status, text) = server.ask("llm-api", &upgrade, r#"{"email": "ada@example.org", "username": "ada"}"#);
     assert_eq!(status, 200, "{text}");
+    let upgraded: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let bearer = format!("Authorization: Bearer {}", upgraded["access_token"].as_str().unwrap());
     let log = format!("GET /v1/admin/audit-log?actor=command_line HTTP/1.1\r\n{bearer}");
     assert_eq!(server.ask("llm-api", &log, "").0, 403);
 
