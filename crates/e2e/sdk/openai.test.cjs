@@ -85,6 +85,77 @@ test("the tool runner goes from call to result", async () => {
   assert.deepEqual(asked, ["Paris"]);
 });
 
+test("a conversation lives and goes", async () => {
+  const made = await client.conversations.create({ items: [{ role: "user", content: "Hello" }], metadata: { topic: "demo" } });
+  assert.deepEqual([made.object, made.metadata], ["conversation", { topic: "demo" }]);
+  const found = await client.conversations.retrieve(made.id);
+  assert.deepEqual([found.id, found.created_at], [made.id, made.created_at]);
+  const changed = await client.conversations.update(made.id, { metadata: { topic: "other" } });
+  assert.deepEqual(changed.metadata, { topic: "other" });
+  const deleted = await client.conversations.delete(made.id);
+  assert.deepEqual([deleted.id, deleted.object, deleted.deleted], [made.id, "conversation.deleted", true]);
+  await assert.rejects(client.conversations.retrieve(made.id), (error) => {
+    assert.ok(error instanceof OpenAI.NotFoundError);
+    return error.code === "conversation_not_found";
+  });
+});
+
+test("items of a conversation are added, paged, found and deleted", async () => {
+  const { id } = await client.conversations.create();
+  const texts = ["0", "1", "2", "3", "4"];
+  const items = texts.map((content) => ({ role: "user", content }));
+  items.push({ type: "function_call", call_id: "call_1", name: "f", arguments: "{}" });
+  const added = await client.conversations.items.create(id, { items, include: ["message.output_text.logprobs"] });
+  assert.equal(added.data.length, items.length);
+  const call = await client.conversations.items.retrieve(added.last_id, { conversation_id: id });
+  assert.deepEqual([call.type, call.call_id, call.name, call.arguments, call.status], ["function_call", "call_1", "f", "{}", "completed"]);
+  const left = await client.conversations.items.delete(call.id, { conversation_id: id });
+  assert.deepEqual([left.id, left.object], [id, "conversation"]);
+  const shown = [];
+  for await (const item of client.conversations.items.list(id, { limit: 2, order: "asc" })) {
+    assert.deepEqual([item.role, item.status, item.content[0].type], ["user", "completed", "input_text"]);
+    shown.push(item.content[0].text);
+  }
+  assert.deepEqual(shown, texts);
+  const newest = await client.conversations.items.list(id, { limit: 2 });
+  assert.deepEqual([newest.data.length, newest.has_more, newest.data[0].content[0].text], [2, true, "4"]);
+  await assert.rejects(client.conversations.items.create(id, { items: [{ type: "nonsense" }] }), (error) => {
+    assert.ok(error instanceof OpenAI.BadRequestError);
+    return error.param === "items[0].type";
+  });
+});
+
+const turn = (text) => [["user", "input_text", text], ["assistant", "output_text", text]];
+
+const turns = async (conversation) => {
+  const shown = [];
+  for await (const item of client.conversations.items.list(conversation, { order: "asc" })) {
+    assert.deepEqual([item.type, item.status], ["message", "completed"]);
+    shown.push([item.role, item.content[0].type, item.content[0].text]);
+  }
+  return shown;
+};
+
+test("chats go on with a conversation", async () => {
+  const { id } = await client.conversations.create();
+  const { data, response } = await ask("whole and kept", { conversation: id }).withResponse();
+  assert.deepEqual([response.headers.get("x-conversation-id"), data.conversation.id, data.trimmed], [id, id, false]);
+  assert.deepEqual(await turns(id), turn("whole and kept"));
+  const chunks = [];
+  for await (const chunk of await ask("streamed and kept", { stream: true, conversation: { id } })) chunks.push(chunk);
+  assert.equal(chunks.at(-1).conversation.id, id);
+  assert.deepEqual(await turns(id), [...turn("whole and kept"), ...turn("streamed and kept")]);
+});
+
+test("a chat makes a conversation", async () => {
+  const { data, response } = await ask("a new one", { stream: true, conversation: {} }).withResponse();
+  const id = response.headers.get("x-conversation-id");
+  let last;
+  for await (const chunk of data) last = chunk;
+  assert.deepEqual(last.conversation, { id, title: "a new one" });
+  assert.deepEqual(await turns(id), turn("a new one"));
+});
+
 test("errors have their classes", async () => {
   await assert.rejects(client.withOptions({ apiKey: "sk_nobody" }).models.list(), OpenAI.AuthenticationError);
   await assert.rejects(ask("x", { model: "no/such-model" }), (error) => {

@@ -12,7 +12,8 @@ import unittest
 
 import openai
 from openai import AsyncOpenAI, OpenAI
-from pydantic import BaseModel
+from openai.types.conversations import ConversationItem
+from pydantic import BaseModel, TypeAdapter
 
 URL = os.environ["OPENAI_BASE_URL"]
 client = OpenAI(max_retries=0, timeout=120)
@@ -160,6 +161,176 @@ class Tools(unittest.TestCase):
                 pass
             call = stream.get_final_completion().choices[0].message.tool_calls[0]
         self.assertEqual(json.loads(call.function.arguments), {"city": "Rome"})
+
+
+# Items as the API's reference has them; what comes back must be what the SDK's types say.
+ITEMS = [
+    {"type": "message", "role": "user", "content": [
+        {"type": "input_text", "text": "What is on it?"},
+        {"type": "input_image", "image_url": "https://example.org/a.png"},
+        {"type": "input_file", "file_id": "file_1", "filename": "a.pdf"},
+    ]},
+    {"role": "developer", "content": "Be brief."},
+    {"role": "assistant", "content": "A cat.", "phase": "final_answer"},
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Looks like one."}]},
+    {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "1"},
+    {"type": "file_search_call", "id": "fs_1", "queries": ["cat"], "status": "completed", "results": None},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "cat"}},
+    {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": None},
+    {"type": "computer_call", "id": "cu_1", "call_id": "call_2", "status": "completed",
+     "action": {"type": "wait"}, "pending_safety_checks": []},
+    {"type": "computer_call_output", "call_id": "call_2",
+     "output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,AA=="}},
+    {"type": "code_interpreter_call", "id": "ci_1", "status": "completed", "container_id": "c", "code": "1",
+     "outputs": [{"type": "logs", "logs": "1"}]},
+    {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_3", "status": "completed",
+     "action": {"type": "exec", "command": ["ls"], "env": {}}},
+    {"type": "local_shell_call_output", "id": "call_3", "output": "{}"},
+    {"type": "apply_patch_call", "call_id": "call_4", "status": "completed",
+     "operation": {"type": "delete_file", "path": "a"}},
+    {"type": "apply_patch_call_output", "call_id": "call_4", "status": "completed", "output": "done"},
+    {"type": "mcp_call", "id": "mcp_1", "server_label": "s", "name": "t", "arguments": "{}", "output": "1"},
+    {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s", "name": "t", "arguments": "{}"},
+    {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
+    {"type": "custom_tool_call", "call_id": "call_5", "name": "t", "input": "x"},
+]
+
+
+class Conversations(unittest.TestCase):
+    def test_a_conversation_lives_and_goes(self):
+        made = client.conversations.create(items=[{"role": "user", "content": "Hello"}], metadata={"topic": "demo"})
+        self.assertTrue(made.id.startswith("conv_"))
+        self.assertEqual((made.object, made.metadata), ("conversation", {"topic": "demo"}))
+        self.assertIsInstance(made.created_at, int)
+        found = client.conversations.retrieve(made.id)
+        self.assertEqual((found.id, found.created_at, found.metadata), (made.id, made.created_at, made.metadata))
+        changed = client.conversations.update(made.id, metadata={"topic": "other"})
+        self.assertEqual(changed.metadata, {"topic": "other"})
+        deleted = client.conversations.delete(made.id)
+        self.assertEqual((deleted.id, deleted.object, deleted.deleted), (made.id, "conversation.deleted", True))
+        for call in [client.conversations.retrieve, client.conversations.delete, client.conversations.items.list]:
+            with self.assertRaises(openai.NotFoundError) as caught:
+                call(made.id)
+            self.assertEqual(caught.exception.code, "conversation_not_found")
+
+    def test_items_are_what_the_types_say(self):
+        conversation = client.conversations.create()
+        added = client.conversations.items.create(conversation.id, items=ITEMS, include=["message.output_text.logprobs"])
+        self.assertEqual((added.object, len(added.data)), ("list", len(ITEMS)))
+        self.assertEqual((added.first_id, added.last_id), (added.data[0].id, added.data[-1].id))
+        check = TypeAdapter(ConversationItem)
+        for given, item in zip(ITEMS, added.data):
+            self.assertEqual(item.type, given.get("type", "message"))
+            check.validate_python(item.to_dict(), strict=True)
+            found = client.conversations.items.retrieve(item.id, conversation_id=conversation.id)
+            self.assertEqual(found, item)
+        question, _, answer = added.data[:3]
+        self.assertEqual(question.content[0].text, "What is on it?")
+        self.assertEqual((question.role, question.status), ("user", "completed"))
+        self.assertEqual((answer.content[0].text, answer.content[0].annotations), ("A cat.", []))
+        self.assertEqual(answer.phase, "final_answer")
+
+    def test_pages_follow_one_another(self):
+        conversation = client.conversations.create()
+        texts = [str(n) for n in range(7)]
+        client.conversations.items.create(conversation.id, items=[{"role": "user", "content": t} for t in texts])
+        shown = [item.content[0].text for item in client.conversations.items.list(conversation.id, limit=3)]
+        self.assertEqual(shown, texts[::-1])
+        first = client.conversations.items.list(conversation.id, limit=3, order="asc")
+        self.assertEqual(([i.content[0].text for i in first.data], first.has_more), (texts[:3], True))
+        after = client.conversations.items.list(conversation.id, after=first.last_id, order="asc")
+        self.assertEqual([item.content[0].text for item in after], texts[3:])
+        left = client.conversations.items.delete(first.last_id, conversation_id=conversation.id)
+        self.assertEqual((left.id, left.object), (conversation.id, "conversation"))
+        with self.assertRaises(openai.NotFoundError):
+            client.conversations.items.retrieve(first.last_id, conversation_id=conversation.id)
+        shown = [item.content[0].text for item in client.conversations.items.list(conversation.id, order="asc")]
+        self.assertEqual(shown, ["0", "1", "3", "4", "5", "6"])
+
+    def test_faults_are_named(self):
+        conversation = client.conversations.create()
+        for items, param in [
+            ([], "items"),
+            ([{"role": "user", "content": "x"}] * 21, "items"),
+            ([{"type": "nonsense"}], "items[0].type"),
+            ([{"role": "user", "content": [{"type": "input_text", "text": "x" * 100_001}]}], "items[0].content[0].text"),
+        ]:
+            with self.assertRaises(openai.BadRequestError) as caught:
+                client.conversations.items.create(conversation.id, items=items)
+            self.assertEqual(caught.exception.param, param)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            client.conversations.create(metadata={str(n): "x" for n in range(17)})
+        self.assertEqual(caught.exception.param, "metadata")
+
+    def test_the_asynchronous_client(self):
+        async def run():
+            async with AsyncOpenAI(max_retries=0, timeout=120) as there:
+                made = await there.conversations.create()
+                await there.conversations.items.create(made.id, items=[{"role": "user", "content": "Hello"}])
+                items = [item async for item in there.conversations.items.list(made.id)]
+                await there.conversations.delete(made.id)
+                return items
+
+        self.assertEqual([item.content[0].text for item in asyncio.run(run())], ["Hello"])
+
+
+class Turns(unittest.TestCase):
+    """Chats that belong to a conversation."""
+
+    def turns(self, conversation):
+        items = list(client.conversations.items.list(conversation, order="asc"))
+        for item in items:
+            TypeAdapter(ConversationItem).validate_python(item.to_dict(), strict=True)
+            self.assertEqual((item.type, item.status), ("message", "completed"))
+        return [(item.role, item.content[0].type, item.content[0].text) for item in items]
+
+    def turn(self, text):
+        return [("user", "input_text", text), ("assistant", "output_text", text)]
+
+    def test_chats_go_on_with_a_conversation(self):
+        conversation = client.conversations.create(items=[{"role": "user", "content": "Hello"}]).id
+        said = [("user", "input_text", "Hello")]
+        whole = client.chat.completions.with_raw_response.create(
+            model=ECHO, messages=[{"role": "user", "content": "whole and kept"}],
+            extra_body={"conversation": conversation},
+        )
+        self.assertEqual(whole.headers["x-conversation-id"], conversation)
+        answer = whole.parse()
+        self.assertEqual(answer.choices[0].message.content, "whole and kept")
+        self.assertEqual((answer.conversation["id"], answer.trimmed), (conversation, False))
+        said += self.turn("whole and kept")
+        self.assertEqual(self.turns(conversation), said)
+
+        chunks = list(ask("streamed and kept", stream=True, extra_body={"conversation": {"id": conversation}}))
+        text = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+        self.assertEqual("".join(text), "streamed and kept")
+        self.assertEqual(chunks[-1].conversation["id"], conversation)
+        said += self.turn("streamed and kept")
+        self.assertEqual(self.turns(conversation), said, "what ended is kept")
+
+    def test_a_chat_makes_a_conversation(self):
+        with ask("a new one", stream=True, extra_body={"conversation": {}}) as stream:
+            conversation = stream.response.headers["x-conversation-id"]
+            *_, last = stream
+        self.assertEqual(last.conversation, {"id": conversation, "title": "a new one"})
+        self.assertEqual(client.conversations.retrieve(conversation).title, "a new one")
+        self.assertEqual(self.turns(conversation), self.turn("a new one"))
+
+    def test_not_everything_is_kept(self):
+        conversation = client.conversations.create().id
+        for stream in [False, True]:
+            answer = ask("forget it", stream=stream, extra_body={"conversation": conversation, "store": False})
+            self.assertTrue(list(answer) if stream else answer.choices)
+        self.assertEqual(self.turns(conversation), [])
+
+    def test_a_conversation_must_be_there(self):
+        conversation = client.conversations.create().id
+        client.conversations.delete(conversation)
+        for stream in [False, True]:
+            with self.assertRaises(openai.NotFoundError) as caught:
+                ask("hello?", stream=stream, extra_body={"conversation": conversation})
+            self.assertEqual(caught.exception.code, "conversation_not_found")
 
 
 class Errors(unittest.TestCase):

@@ -122,7 +122,14 @@ impl Contract {
 
     fn find(&self, method: &Method, path: &str) -> Option<&Operation> {
         let path = path.split('?').next().unwrap_or_default();
-        self.operations.iter().find(|operation| operation.method == *method && fits_template(&operation.path, path))
+        let fits = || {
+            self.operations
+                .iter()
+                .filter(|operation| operation.method == *method && fits_template(&operation.path, path))
+        };
+        // A template of the same length comes before one whose last parameter would have to hold slashes.
+        let slashes = |path: &str| path.matches('/').count();
+        fits().find(|operation| slashes(&operation.path) == slashes(path)).or_else(|| fits().next())
     }
 
     fn fits(&self, schema: &Value, kind: &str, body: &[u8]) -> Result<(), String> {

@@ -11,4 +11,5 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod oidc;
 pub mod upstream;

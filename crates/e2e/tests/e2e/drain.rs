@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
+use http_body_util::BodyExt;
 use serde_json::json;
+use testkit::upstream::{Answer, Upstream};
 use tokio::time::sleep;
 
 use crate::server::{PATIENCE, Setup};
@@ -29,7 +31,7 @@ async fn a_stream_that_runs_is_finished_and_the_process_ends_well() {
 }
 
 #[tokio::test]
-async fn a_stream_without_end_is_cut_at_the_limit() {
+async fn what_has_no_answer_at_the_limit_is_told_so() {
     let mut server = Setup::new().scripted().args(&["--drain-timeout", "1"]).start().await;
     let (_, key) = server.key(&server.guest().await).await;
     let body = json!({"model": "scripted/silent", "stream": true, "messages": [{"role": "user", "content": "?"}]});
@@ -39,7 +41,30 @@ async fn a_stream_without_end_is_cut_at_the_limit() {
         sleep(Duration::from_millis(300)).await;
         server.signal("TERM");
     });
-    assert!(answer.is_err_and(|error| !error.contains("in time")), "nothing was said, so the connection is cut");
+    let answer = answer.unwrap().expect(503);
+    assert_eq!(answer.json()["error"]["code"], "service_unavailable", "{}", answer.text());
+    assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
+    assert_eq!(answer.headers["connection"], "close");
     assert_eq!(server.end().await.code(), Some(0), "{}", server.log());
     assert!(begun.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn a_stream_without_end_ends_with_an_error_at_the_limit() {
+    let upstream = Upstream::start().await;
+    upstream.always(Answer::stream().word("Hel").word("lo").stall());
+    let arguments = ["--no-embedded-model", "--drain-timeout", "1", "--upstream", &upstream.url()];
+    let mut server = Setup::new().args(&arguments).start().await;
+    let (_, key) = server.key(&server.guest().await).await;
+    server.lists(&key, "upstream-chat").await;
+    let stream = server.stream(&server.url("gateway", "/v1/chat/completions"), &key, "upstream-chat").await;
+    server.signal("TERM");
+    let rest = stream.collect().await.expect("the body is whole").to_bytes();
+    let rest = String::from_utf8_lossy(&rest);
+    let last = rest.trim_end().rsplit("\n\n").next().unwrap().strip_prefix("data: ").unwrap();
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    assert_eq!(last["error"]["code"], "service_unavailable", "{rest}");
+    assert!(!rest.contains("[DONE]"), "{rest}");
+    upstream.hung_up(1).await;
+    assert_eq!(server.end().await.code(), Some(0), "{}", server.log());
 }

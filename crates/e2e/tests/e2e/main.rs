@@ -11,7 +11,10 @@
 )]
 
 mod bad_start;
+mod browser;
+mod crash;
 mod drain;
+mod external_sign_in;
 mod hang_up;
 mod models;
 mod restart;

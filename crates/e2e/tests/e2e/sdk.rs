@@ -8,12 +8,12 @@ use tokio::process::Command;
 use crate::server::{PATIENCE, Setup};
 
 /// What `cargo xtask test` installed and says the place of.
-fn place(name: &str) -> PathBuf {
+pub(crate) fn place(name: &str) -> PathBuf {
     let path = std::env::var_os(name);
     path.unwrap_or_else(|| panic!("{name} is not set: `cargo xtask test` installs the SDKs and sets it")).into()
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk").join(name)
 }
 

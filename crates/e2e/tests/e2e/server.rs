@@ -102,7 +102,8 @@ impl Setup {
         self.configured(&format!("[embedded]\nmodels = {}\ncache_dir = {}\n", json!(names), json!(cache)))
     }
 
-    fn configured(self, text: &str) -> Self {
+    /// With these settings, and the scripted models.
+    pub(crate) fn configured(self, text: &str) -> Self {
         fs::create_dir_all(&self.data).unwrap();
         fs::write(self.data.join("jan.toml"), text).unwrap();
         self.arg("--scripted")
@@ -225,6 +226,15 @@ impl Server {
             Ok(Answer { status: head.status, headers: head.headers, body })
         };
         tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    }
+
+    /// Sends a form to somebody else.
+    pub(crate) async fn form(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Full::new(Bytes::from(form))).unwrap();
+        let (head, body) = self.client.request(request).await.unwrap().into_parts();
+        Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
     }
 
     pub(crate) async fn get(&self, service: &str, path: &str, token: Option<&str>) -> Answer {
