@@ -35,10 +35,16 @@ pub(crate) enum Case {
     JsonC256,
     /// 1 KB JSON at a fixed rate.
     JsonOpen,
+    /// 1 KB JSON that makes a conversation, one connection.
+    StoredC1,
+    /// The same, 32 connections.
+    StoredC32,
     /// 67 KB agent request, 32 connections.
     AgentC32,
     /// Streams of 64 chunks as fast as they go, 32 connections.
     Stream64C32,
+    /// The same, each of which makes a conversation.
+    StoredStream64C32,
     /// 32 streams, one chunk each 20 ms.
     PacedC32,
     /// 256 streams, 200 chunks a second each.
@@ -47,13 +53,16 @@ pub(crate) enum Case {
 
 impl Case {
     /// All, in the order of a round.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::JsonC1,
         Self::JsonC32,
         Self::JsonC256,
         Self::JsonOpen,
+        Self::StoredC1,
+        Self::StoredC32,
         Self::AgentC32,
         Self::Stream64C32,
+        Self::StoredStream64C32,
         Self::PacedC32,
         Self::Flood256,
     ];
@@ -64,8 +73,9 @@ impl Case {
             Self::JsonC1 | Self::JsonOpen => &[3],
             Self::JsonC32 => &[1, 2],
             Self::JsonC256 => &[2],
+            Self::StoredC1 | Self::StoredC32 => &[5],
             Self::AgentC32 => &[6],
-            Self::Stream64C32 => &[7],
+            Self::Stream64C32 | Self::StoredStream64C32 => &[7],
             Self::PacedC32 => &[8],
             Self::Flood256 => &[9],
         }
@@ -73,8 +83,14 @@ impl Case {
 
     fn model(self) -> &'static str {
         match self {
-            Self::JsonC1 | Self::JsonC32 | Self::JsonC256 | Self::JsonOpen | Self::AgentC32 => "mock-json",
-            Self::Stream64C32 => "mock-st64",
+            Self::JsonC1
+            | Self::JsonC32
+            | Self::JsonC256
+            | Self::JsonOpen
+            | Self::StoredC1
+            | Self::StoredC32
+            | Self::AgentC32 => "mock-json",
+            Self::Stream64C32 | Self::StoredStream64C32 => "mock-st64",
             Self::PacedC32 => "mock-st25-p20",
             Self::Flood256 => "mock-st600-p5",
         }
@@ -82,9 +98,23 @@ impl Case {
 
     fn connections(self) -> u16 {
         match self {
-            Self::JsonC1 => 1,
-            Self::JsonC32 | Self::AgentC32 | Self::Stream64C32 | Self::PacedC32 | Self::JsonOpen => 32,
+            Self::JsonC1 | Self::StoredC1 => 1,
+            Self::JsonC32
+            | Self::JsonOpen
+            | Self::StoredC32
+            | Self::AgentC32
+            | Self::Stream64C32
+            | Self::StoredStream64C32
+            | Self::PacedC32 => 32,
             Self::JsonC256 | Self::Flood256 => 256,
+        }
+    }
+
+    fn size(self) -> Size {
+        match self {
+            Self::AgentC32 => Size::Agent,
+            Self::StoredC1 | Self::StoredC32 | Self::StoredStream64C32 => Size::Stored,
+            _ => Size::Small,
         }
     }
 }
@@ -121,8 +151,7 @@ pub(crate) async fn measure(
     pid: u32,
     family: &[u32],
 ) -> anyhow::Result<Measure> {
-    let size = if case == Case::AgentC32 { Size::Agent } else { Size::Small };
-    let request = target.chat(size, case.model())?;
+    let request = target.chat(case.size(), case.model())?;
     let warm_up = Until::For(pace.window / 6);
     let small = target.chat(Size::Small, "mock-json")?;
     let (_, pool) = closed::run(Pool::new(target, case.connections()), &small, warm_up, Duration::ZERO).await?;

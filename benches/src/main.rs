@@ -12,11 +12,15 @@
 //! | [`process`], [`server`] | the children, their CPU time and memory |
 //! | [`cases`], [`rows`] | what is measured, and the goals it is held against |
 //! | [`run`], [`soak`], [`start`] | the three things to ask for |
+//! | [`auth`] | what it costs to know a caller, without HTTP around it |
+//! | [`conversations`] | what conversations cost, small and large |
 #![expect(clippy::print_stdout, reason = "a command's result goes to standard output")]
 
 mod accept;
+mod auth;
 mod cases;
 mod clock;
+mod conversations;
 mod load;
 mod mock;
 mod passthrough;
@@ -47,6 +51,10 @@ enum Command {
     Soak(soak::Options),
     /// Time from start to ready, memory at rest, size of the binary.
     Start(start::Options),
+    /// CPU time from a credential to a verdict, warm and cold, by key and by token.
+    Auth(auth::Options),
+    /// CPU time and latency of conversations and their items, from few to very many.
+    Conversations(conversations::Options),
     /// One kind of load against any loopback address.
     Load(load::Options),
     /// The mock upstream alone.
@@ -64,6 +72,8 @@ fn main() -> anyhow::Result<()> {
             Command::Run(options) => run::run(options).await,
             Command::Soak(options) => soak::run(options).await,
             Command::Start(options) => start::run(options).await,
+            Command::Auth(options) => auth::run(options).await,
+            Command::Conversations(options) => conversations::run(options).await,
             Command::Load(options) => load::run(options).await,
             Command::Mock(options) => mock::run(options).await,
             Command::Passthrough(options) => passthrough::run(options).await,

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 pub(crate) enum Size {
     /// About 1 KB.
     Small,
+    /// The same, to be kept in a conversation of its own; an upstream does not know that field.
+    Stored,
     /// About 67 KB, as a coding agent sends in mid-task.
     Agent,
 }
@@ -16,9 +18,12 @@ pub(crate) enum Size {
 /// One chat completion request for `model`.
 pub(crate) fn chat(size: Size, model: &str, stream: bool) -> Bytes {
     let mut request = match size {
-        Size::Small => small(),
+        Size::Small | Size::Stored => small(),
         Size::Agent => agent(),
     };
+    if size == Size::Stored {
+        request["conversation"] = json!({});
+    }
     request["model"] = model.into();
     request["stream"] = stream.into();
     Bytes::from(request.to_string())

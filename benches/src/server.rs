@@ -165,7 +165,8 @@ impl Server {
         Ok(caller.with_models(ids))
     }
 
-    async fn ask(&self, caller: &Target, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
+    /// One question to the server, which must not refuse it.
+    pub(crate) async fn ask(&self, caller: &Target, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         let request = caller.prepare(method, path, body, None)?;
         let (status, answer) = Connection::open(self.address).await?.json(&request).await?;

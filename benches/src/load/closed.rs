@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::target::Prepared;
+use super::target::{Prepared, Target};
 use super::{Outcome, Pool};
 
 /// When a connection stops.
@@ -49,4 +49,25 @@ pub(crate) async fn run(
     let (mut all, pool) = Pool::regather(address, workers).await?;
     all.elapsed = started.elapsed();
     Ok((all, pool))
+}
+
+/// A connection for each list of requests, which it sends from first to last, `times` times.
+pub(crate) async fn each(target: &Target, lists: Vec<Vec<Prepared>>, times: u32) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let address = target.address();
+    let mut workers = JoinSet::new();
+    for list in lists {
+        workers.spawn(async move {
+            let (mut outcome, mut connection) = (Outcome::default(), None);
+            for _ in 0..times {
+                for request in &list {
+                    outcome.exchange(&mut connection, address, request, || Duration::ZERO).await;
+                }
+            }
+            (outcome, connection)
+        });
+    }
+    let (mut all, _) = Pool::regather(address, workers).await?;
+    all.elapsed = started.elapsed();
+    Ok(all)
 }
