@@ -16,7 +16,7 @@ const FLOORS: [Floor; 5] = [
     Floor { crates: &["domain", "wire"], among: &[("wire", "domain")] },
     Floor {
         crates: &["outbound", "store", "identity", "providers", "inference"],
-        among: &[("identity", "store"), ("providers", "outbound")],
+        among: &[("identity", "store"), ("identity", "outbound"), ("providers", "outbound")],
     },
     Floor { crates: &["app"], among: &[] },
     Floor {

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::{cache, process, tree};
 
 /// Files that one command of the binary prints, whole.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
+    ("access", "docs/reference/access.md"),
     ("config", "docs/reference/config.md"),
     ("cli", "docs/reference/cli.md"),
     ("default-config", "config/default.toml"),

@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod check;
+mod chromium;
 mod floors;
 mod generate;
 mod new_service;

@@ -12,10 +12,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_postgres::Cluster;
 
-use crate::{cache, generate, node, process, python};
+use crate::{cache, chromium, generate, node, process, python};
 
-/// Models that tests run: the tiny one for everything, the default one for an answer that must be right.
-const MODELS: [&str; 2] = ["jan-tiny", "jan-small"];
+/// Models that tests run: the tiny one for everything, the default one for an answer that must be right, the encoder.
+const MODELS: [&str; 4] = ["jan-tiny", "jan-small", "all-minilm-l6-v2", "all-minilm-l6-v2-tokenizer"];
 
 /// The arguments that say which packages are built. They are the same for every call of Cargo: other packages would
 /// mean other features of what they share, and all of that built again.
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<()> {
     let begun = Instant::now();
     cache::trim(MOST_BUILT)?;
     let mut steps = Vec::new();
-    let environment = prepare("the SDKs for Python and Node", &mut steps, sdks)?;
+    let environment = prepare("the SDKs for Python and Node, and a browser", &mut steps, sdks)?;
     let postgres = prepare("PostgreSQL", &mut steps, postgres)?;
     let (_aside, server) = prepare("building everything", &mut steps, build)?;
     prepare("the models", &mut steps, || models(&server))?;
@@ -140,10 +140,12 @@ fn sdks() -> Result<Vec<(&'static str, PathBuf)>> {
     let python = python::environment()?;
     let packages = node::packages()?;
     let node = node::program(&packages)?;
+    let chromium = chromium::program()?;
     Ok(vec![
         ("JAN_TEST_PYTHON", python),
         ("JAN_TEST_NODE", node),
         ("JAN_TEST_NODE_PATH", packages.join("node_modules")),
+        ("JAN_TEST_CHROMIUM", chromium),
     ])
 }
 
