@@ -134,9 +134,10 @@ impl Engine {
     }
 }
 
-/// A pool that keeps its connections: the last one to close would fold the log back into the file each time.
+/// A pool that keeps its connections: the last one to close would fold the log back into the file each time. They are to a
+/// file, and are not asked before each use whether they still live.
 pub(crate) fn lasting<DB: Database>(wait: Duration) -> PoolOptions<DB> {
-    PoolOptions::new().acquire_timeout(wait).idle_timeout(None).max_lifetime(None)
+    PoolOptions::new().acquire_timeout(wait).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
 }
 
 /// Whether a writer that was given back can be used again. On a full disk SQLite ends the transaction by itself; the
