@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{process, tree};
 
 /// The files that wire services together.
-const WIRING: [&str; 11] = [
+const WIRING: [&str; 12] = [
     "Cargo.toml",
     "README.md",
     "crates/server/Cargo.toml",
@@ -22,7 +22,8 @@ const WIRING: [&str; 11] = [
     "crates/server/src/services.rs",
     "crates/gateway/src/routes.rs",
     "crates/e2e/tests/e2e/server.rs",
-    "crates/e2e/tests/e2e/walk.rs",
+    "crates/e2e/tests/e2e/walk/closed.rs",
+    "crates/e2e/tests/e2e/walk/mod.rs",
 ];
 
 /// How those files name the Template API.
