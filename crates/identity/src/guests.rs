@@ -1,6 +1,10 @@
 //! Guests: users without an account.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use domain::{Error, Kind, Result, Role, Scope, Timestamp, ids::UserId, scope::GuestSwitch, secret, user::User};
 
@@ -9,11 +13,37 @@ use crate::{Identity, SignIn, time};
 /// Where guests' placeholder addresses are: a domain that can never exist (RFC 2606).
 pub(crate) const DOMAIN: &str = "guest.invalid";
 
+/// How long a count of the guests is believed.
+const COUNTED_FOR: Duration = Duration::from_mins(1);
+
+/// How many guests there are, and when that was looked up.
+#[derive(Debug, Default)]
+pub(crate) struct GuestCount(Mutex<Option<(u32, Timestamp)>>);
+
+impl GuestCount {
+    /// With one more; `None` when it is too long ago that they were counted.
+    fn add_one(&self, now: Timestamp) -> Option<u32> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guests, at) = counted.as_mut()?;
+        if time::before(now, COUNTED_FOR) >= *at {
+            return None;
+        }
+        *guests = guests.saturating_add(1);
+        Some(*guests)
+    }
+
+    fn set(&self, guests: u32, now: Timestamp) -> u32 {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((guests, now));
+        guests
+    }
+}
+
 impl Identity {
     /// Makes a guest and signs it in. `from` is the client's address.
     ///
     /// # Errors
-    /// `guest_login_disabled`; `rate_limit_exceeded` for too many from one address.
+    /// `guest_login_disabled`; `rate_limit_exceeded` for too many from one address; `guest_limit_reached` for too many in
+    /// all.
     pub async fn guest_login(&self, from: Option<IpAddr>) -> Result<SignIn> {
         if !self.0.options.guest_login {
             let message = "Guests may not come in on this server.";
@@ -24,7 +54,28 @@ impl Identity {
             let message = "Too many new guests come from this address.";
             Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
         })?;
+        self.find_room(now).await?;
         self.let_in(self.new_guest(now)).await
+    }
+
+    /// Refuses one more guest than the operator takes (`security.md` A12). They are counted once a minute, and those who
+    /// come through this server until then are added.
+    async fn find_room(&self, now: Timestamp) -> Result<()> {
+        let most = self.0.options.max_guests;
+        if most == 0 {
+            return Ok(());
+        }
+        let guests = if let Some(guests) = self.0.guests.add_one(now) {
+            guests
+        } else {
+            let count = async { self.0.store.read().await?.count_guests(most).await };
+            self.0.guests.set(time::limited(count).await? + 1, now)
+        };
+        if guests <= most {
+            return Ok(());
+        }
+        let message = "This server has as many guests as it takes: sign in, or come back later.";
+        Err(Error::new(Kind::Unavailable(Some(COUNTED_FOR)), "guest_limit_reached", message))
     }
 
     /// Whether the operator lets guests do what the scope names.

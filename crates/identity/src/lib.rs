@@ -86,6 +86,8 @@ struct Inner {
     last_used: LastUsed,
     /// Guests that addresses make.
     new_guests: PerAddress,
+    /// How many guests there are.
+    guests: guests::GuestCount,
     /// Sign-ins that addresses begin.
     beginnings: PerAddress,
     /// Whose users come in besides ours.
@@ -124,6 +126,7 @@ impl Identity {
             verdicts: Verdicts::new(),
             last_used: LastUsed::new(),
             new_guests,
+            guests: guests::GuestCount::default(),
             beginnings: code_flow::beginnings(),
             provider: OnceLock::new(),
             unknown_credentials: PerAddress::of_unknown_credentials(),

@@ -25,6 +25,8 @@ pub struct Options {
     /// machine itself (loopback) is development, tests or a proxy that hides the addresses, and may make
     /// 10 000.
     pub guest_logins_per_hour: u32,
+    /// Guests at most, from wherever they come; 0 for no bound. Those who do not come back make room again.
+    pub max_guests: u32,
     /// Whether guests may chat.
     pub guest_chat: bool,
     /// Whether guests may keep conversations, projects and shares.
@@ -63,6 +65,7 @@ impl Default for Options {
             registration: true,
             redirect_origins: Vec::new(),
             guest_logins_per_hour: 30,
+            max_guests: 100_000,
             guest_chat: true,
             guest_conversations: true,
             guest_api_keys: true,

@@ -29,6 +29,7 @@ const LOOK: &str = concat!(
     r#" THEN 1 ELSE 0 END AS BIGINT)
     FROM users u WHERE u.roles = '["guest"]' AND ($1 IS NULL OR u.id > $1) ORDER BY u.id LIMIT $4"#
 );
+const COUNT: &str = r#"SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE roles = '["guest"]' LIMIT $1) AS guests"#;
 const DELETE: &str = concat!("DELETE FROM users AS u WHERE u.id = $1 AND ", is_idle!());
 const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 const LOCK_SESSIONS: &str = "SELECT id FROM sessions WHERE user_id = $1 FOR UPDATE";
@@ -43,6 +44,14 @@ pub struct Guests {
 }
 
 impl Reader {
+    /// How many guests there are; no more than one more than `most` are counted.
+    pub async fn count_guests(&mut self, most: u32) -> Result<u32> {
+        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT)
+            .bind(i64::from(most) + 1)
+            .fetch_one(c).await)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// Looks at the next `limit` guests after `after`. Idle is who came until `before`, has had no new token since, and has
     /// neither a key that is good at `now` nor anything else of its own.
     pub async fn idle_guests(

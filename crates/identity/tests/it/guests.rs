@@ -27,6 +27,24 @@ on_both_databases! {
     }
 }
 
+on_both_databases! {
+    async fn there_are_only_so_many_guests(database: Database) {
+        let options = Options { max_guests: 2, ..Options::default() };
+        let server = Server::with(&database, options).await;
+        let (_one, two) = (server.guest().await, server.guest().await);
+        let error = server.identity.guest_login(None).await.unwrap_err();
+        assert_eq!(error.code(), "guest_limit_reached");
+        assert!(matches!(error.kind(), Kind::Unavailable(Some(_))));
+        // Another server on the same database counts those who came here; accounts are no guests.
+        let mut tx = server.store.write().await.unwrap();
+        tx.set_roles(&two.user.id, &[Role::User]).await.unwrap();
+        tx.commit().await.unwrap();
+        server.clock.advance(std::time::Duration::from_secs(61));
+        server.identity.guest_login(None).await.unwrap();
+        assert_eq!(server.identity.guest_login(None).await.unwrap_err().code(), "guest_limit_reached");
+    }
+}
+
 #[tokio::test]
 async fn an_address_makes_only_so_many() {
     let database = testkit::database::Database::sqlite();
