@@ -54,6 +54,9 @@ const RATE: &str = "UPDATE conversation_items SET rating = $4, rating_comment = 
     WHERE conversation = (SELECT key FROM conversations WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL)
         AND id = $3";
 
+/// Rows of one statement: the engines bind some ten thousand values at most.
+const ROWS: usize = 1_000;
+
 /// Which page of a history.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemPage {
@@ -314,9 +317,28 @@ impl Tx {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let keys: Vec<(String, i64)> = on!(self, c => {
+        let mut keys: Vec<(String, i64)> = Vec::with_capacity(items.len());
+        let mut sequence = place.first;
+        for some in items.chunks(ROWS) {
+            keys.extend(self.insert_some(place, some, sequence).await?);
+            sequence += i64::try_from(some.len()).unwrap_or(i64::MAX);
+        }
+        let mut added = Vec::with_capacity(items.len());
+        for (item, sequence) in items.into_iter().zip(place.first..) {
+            let key = keys.iter().find(|(id, _)| id == item.id.as_str()).map(|(_, key)| *key);
+            if let (Some(key), Some(text)) = (key, &item.text) {
+                self.index_item(place.owner, key, text).await?;
+            }
+            added.push(place.item(item, sequence));
+        }
+        Ok(added)
+    }
+
+    /// Inserts items from this number on; gives their ids and rows.
+    async fn insert_some(&mut self, place: &Place<'_>, items: &[NewItem], first: i64) -> Result<Vec<(String, i64)>> {
+        Ok(on!(self, c => {
             let mut query = sqlx::QueryBuilder::new(INSERT);
-            query.push_values(items.iter().zip(place.first..), |mut row, (item, sequence)| {
+            query.push_values(items.iter().zip(first..), |mut row, (item, sequence)| {
                 row.push_bind(item.id.as_str())
                     .push_bind(place.conversation)
                     .push_bind(place.line)
@@ -334,16 +356,7 @@ impl Tx {
             });
             query.push(" RETURNING id, key");
             query.build_query_as().fetch_all(c).await
-        })?;
-        let mut added = Vec::with_capacity(items.len());
-        for (item, sequence) in items.into_iter().zip(place.first..) {
-            let key = keys.iter().find(|(id, _)| id == item.id.as_str()).map(|(_, key)| *key);
-            if let (Some(key), Some(text)) = (key, &item.text) {
-                self.index_item(place.owner, key, text).await?;
-            }
-            added.push(place.item(item, sequence));
-        }
-        Ok(added)
+        })?)
     }
 
     /// Writes an item anew, for every branch that shows it; `false` when the owner's conversation has no such item.

@@ -201,10 +201,16 @@ impl Turn {
     /// Makes what was written permanent, together with what others write who wait already.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if self.writer.0.queue.load(Ordering::Relaxed) > 0 {
-            sqlx::raw_sql(HAND_OVER).execute(self.conn()).await?;
-            let fate = self.group().fate.subscribe();
-            self.desk = None;
-            return self.writer.join(fate).await;
+            let writer = self.writer.clone();
+            // In a task of its own: half of it would leave the others without a savepoint.
+            let handed = writer.0.tasks.spawn(async move {
+                sqlx::raw_sql(HAND_OVER).execute(self.conn()).await?;
+                let fate = self.group().fate.subscribe();
+                drop(self.desk.take());
+                Ok::<_, StoreError>(fate)
+            });
+            let fate = handed.await.unwrap_or(Err(StoreError::Unavailable(None)))?;
+            return writer.join(fate).await;
         }
         let shared = self.group().fate.receiver_count() > 0;
         let Some(mut desk) = self.desk.take() else { return Err(StoreError::Unavailable(None)) };

@@ -34,6 +34,8 @@ pub(super) struct Gathered {
     calls: Vec<Call>,
     pub(super) finish_reason: Option<String>,
     cut: bool,
+    /// A piece of it was of a shape that is passed on and not understood here.
+    odd: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,16 +58,20 @@ struct Piece<'a> {
 struct Choice<'a> {
     #[serde(default)]
     index: u32,
-    #[serde(borrow, default, alias = "message")]
+    #[serde(borrow, default)]
     delta: Option<Said<'a>>,
+    /// The same of a whole answer. Some upstreams send both in a stream, the message as far as it has come.
+    #[serde(borrow, default)]
+    message: Option<Said<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
 struct Said<'a> {
+    /// A text, or parts with texts.
     #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
+    content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     reasoning_content: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -97,7 +103,10 @@ struct FunctionPart<'a> {
 impl Gathered {
     /// Takes a whole answer; gives what it took, as JSON.
     pub(super) fn whole(&mut self, body: &[u8]) -> Option<String> {
-        let piece = serde_json::from_slice::<Piece<'_>>(body).ok()?;
+        let Ok(piece) = serde_json::from_slice::<Piece<'_>>(body) else {
+            self.odd = true;
+            return None;
+        };
         let usage = piece.usage.map(|usage| usage.get().to_owned());
         self.take(piece);
         usage
@@ -114,10 +123,12 @@ impl Gathered {
             if let Some(data) = events[from..end].strip_prefix(b"data: ") {
                 if data == b"[DONE]" {
                     ended = true;
-                } else if let Ok(piece) = serde_json::from_slice::<Piece<'_>>(data)
-                    && self.take(piece)
-                {
-                    marks.push(from + b"data: {".len());
+                } else {
+                    let piece = serde_json::from_slice::<Piece<'_>>(data).ok();
+                    self.odd |= piece.is_none();
+                    if piece.is_some_and(|piece| self.take(piece)) {
+                        marks.push(from + b"data: {".len());
+                    }
                 }
             }
             from = end + 1;
@@ -133,7 +144,7 @@ impl Gathered {
             if choice.index != 0 {
                 continue;
             }
-            if let Some(said) = choice.delta {
+            if let Some(said) = choice.delta.or(choice.message) {
                 self.say(said);
             }
             if let Some(reason) = choice.finish_reason {
@@ -145,7 +156,7 @@ impl Gathered {
 
     fn say(&mut self, said: Said<'_>) {
         for (kept, new) in [
-            (&mut self.text, said.content),
+            (&mut self.text, said.content.and_then(text)),
             (&mut self.thoughts, said.reasoning_content.or(said.reasoning)),
             (&mut self.refusal, said.refusal),
         ] {
@@ -174,6 +185,7 @@ impl Gathered {
             (Ending::Whole, Some("length")) => Some("max_output_tokens"),
             (Ending::Whole, Some("content_filter")) => Some("content_filter"),
             (Ending::Whole, _) if self.cut => Some("max_size"),
+            (Ending::Whole, _) if self.odd => Some("unknown_shape"),
             (Ending::Whole, _) => None,
         };
         let mut items = Vec::new();
@@ -202,6 +214,23 @@ impl Gathered {
         items.extend(calls.into_iter().map(|call| question::call(&call.id, &call.name, &call.arguments)));
         items
     }
+}
+
+/// The text of a content, or the texts of its parts.
+fn text(content: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Part<'a> {
+        #[serde(borrow, default)]
+        text: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Plain<'a>(#[serde(borrow)] Cow<'a, str>);
+    if let Ok(Plain(text)) = serde_json::from_str(content.get()) {
+        return Some(text);
+    }
+    let parts: Vec<Part<'_>> = serde_json::from_str(content.get()).ok()?;
+    Some(parts.iter().map(|part| &*part.text).collect::<String>().into())
 }
 
 /// Adds what is new, as far as there is room; says whether there was.
@@ -313,6 +342,21 @@ mod tests {
         gathered.whole(br#"{"choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"No."},"finish_reason":"stop"}]}"#);
         let items = gathered.into_items(Ending::Whole, false);
         assert_eq!(shown(&items)[0].2, json!({"content": [{"type": "refusal", "refusal": "No."}]}));
+    }
+
+    #[test]
+    fn odd_answers_are_kept_as_far_as_they_are_understood() {
+        let mut gathered = Gathered::default();
+        let parts = json!([{"type": "text", "text": "In "}, {"type": "text", "text": "parts"}]);
+        let both = json!({"choices": [{"index": 0, "delta": {"content": parts}, "message": {"content": "In parts"}}]});
+        gathered.events(Bytes::from(event(&both)), "");
+        let items = gathered.into_items(Ending::Whole, false);
+        assert_eq!((items[0].text.as_deref(), items[0].status), (Some("In parts"), Some("completed")));
+
+        let mut gathered = Gathered::default();
+        gathered.events(Bytes::from(delta(&json!({"content": "x"})) + &event(&json!({"choices": 7}))), "");
+        let items = gathered.into_items(Ending::Whole, false);
+        assert_eq!((items[0].text.as_deref(), items[0].status), (Some("x"), Some("incomplete")));
     }
 
     #[test]

@@ -34,13 +34,15 @@ pub(super) fn read<'a>(fields: &Fields<'a>) -> Result<Vec<Message<'a>>, Error> {
     read.collect::<Result<_, _>>().map_err(Error::internal)
 }
 
-/// The messages of a request that the conversation does not have: what comes after the last answer among them; all of
-/// them when the conversation has none yet. A client may send the whole history each time, or the last message alone.
+/// The messages of a request that the conversation does not have: what comes after the last answer before the last
+/// question; all of them when the conversation has none yet. A client may send the whole history each time, or the last message alone.
 pub(super) fn new_messages<'a, 'b>(sent: &'b [Message<'a>], history: &[Item]) -> &'b [Message<'a>] {
     let known = if history.is_empty() {
         0
     } else {
-        sent.iter().rposition(|(message, _)| message.role == Role::Assistant).map_or(0, |at| at + 1)
+        let asks = |(message, _): &Message<'_>| matches!(message.role, Role::User | Role::Tool);
+        let question = sent.iter().rposition(asks).unwrap_or(0);
+        sent[..question].iter().rposition(|(message, _)| message.role == Role::Assistant).map_or(0, |at| at + 1)
     };
     &sent[known..]
 }

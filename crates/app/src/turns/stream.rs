@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::{
     Turns,
     answer::{Ending, Gathered},
-    keep::{Kept, Turn},
+    keep::{Kept, Place, Turn},
 };
 use crate::chat::Events;
 
@@ -55,6 +55,14 @@ impl KeptEvents {
 }
 
 impl Running {
+    /// Keeps what came of an answer that broke off, unless it would have been another one to a question: then nothing is
+    /// changed.
+    fn give_up(self, ending: Ending) {
+        if !matches!(self.turn.place, Place::Anew { .. }) {
+            drop(self.keep(ending));
+        }
+    }
+
     /// Begins to keep what came; goes on with nobody waiting for it.
     fn keep(self, ending: Ending) -> (JoinHandle<Result<Kept>>, Option<Report>) {
         let making = self.events.making(self.gathered.finish_reason.clone());
@@ -85,7 +93,7 @@ impl Stream for KeptEvents {
                             self.0 = State::Keeping { kept, report, end };
                         }
                         Err(error) => {
-                            drop(running.keep(Ending::Failed));
+                            running.give_up(Ending::Failed);
                             return Poll::Ready(error.map(Err));
                         }
                     }
@@ -113,7 +121,7 @@ fn reported(kept: &Kept, report: Option<Report>, end: Bytes) -> Result<Bytes> {
 impl Drop for KeptEvents {
     fn drop(&mut self) {
         if let State::Running(running) = std::mem::replace(&mut self.0, State::Ended) {
-            drop(running.keep(Ending::Left));
+            running.give_up(Ending::Left);
         }
     }
 }

@@ -36,7 +36,11 @@ pub(super) struct Fitted {
 pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count: Count<'_>) -> Result<Fitted, Error> {
     let room = (window as f64 * SHARE) as usize;
     let mut trimmed = cut_results(&mut history[..]) | leave_out_images(&mut history);
-    let asked = history.len() - question.min(history.len());
+    let mut asked = history.len() - question.min(history.len());
+    // A result that is the question needs its call.
+    while asked > 0 && history.get(asked).is_some_and(Said::follows) {
+        asked -= 1;
+    }
     let costs: Vec<usize> = history.iter().map(|said| cost(said, room, count)).collect();
     let mut used: usize = costs[asked..].iter().sum();
     if used > window {
