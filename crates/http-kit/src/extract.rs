@@ -149,6 +149,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // PostgreSQL keeps no NUL in a text, so that none could be found.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            let message = "The query string holds the character NUL (%00).";
+            return Err(Error::invalid("invalid_request", message).into());
+        }
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
             Err(rejection) => Err(query_error(&rejection.body_text()).into()),

@@ -185,7 +185,7 @@ fn check_scopes(caller: &Principal, scopes: Vec<String>) -> Result<Vec<String>> 
         if scope == Scope::Admin.as_str() && !caller.is_admin() {
             // It would begin to count when its owner becomes one, by an upgrade that somebody else planned.
             let message = "Only an administrator's key can have the scope admin.";
-            return Err(Error::new(Kind::Forbidden, "insufficient_scope", message).param(format!("scopes[{index}]")));
+            return Err(Error::new(Kind::Forbidden, "insufficient_scope", message).param("scopes"));
         }
         if !kept.contains(&scope) {
             kept.push(scope);

@@ -309,7 +309,7 @@ pub(crate) async fn history(
 }
 
 /// A branch's name as it is kept: the first is written in capitals.
-fn branch_name(name: &str) -> &str {
+pub(crate) fn branch_name(name: &str) -> &str {
     if name.eq_ignore_ascii_case(MAIN) { MAIN } else { name }
 }
 

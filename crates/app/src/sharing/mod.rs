@@ -188,7 +188,7 @@ impl Sharing {
         slug: &Slug,
     ) -> Result<(Snapshot, Vec<Image>)> {
         let mut reader = self.0.store.read().await?;
-        let branch = wish.branch.as_deref().filter(|branch| !branch.is_empty());
+        let branch = wish.branch.as_deref().filter(|branch| !branch.is_empty()).map(crate::conversations::branch_name);
         let found = reader.history(&caller.user_id, id, branch).await?;
         let (conversation, history) = found.ok_or_else(conversation_not_found)?;
         if conversation.is_private {

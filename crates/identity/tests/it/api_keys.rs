@@ -160,6 +160,9 @@ on_both_databases! {
             let error = server.identity.create_key(&manager, greater).await.unwrap_err();
             assert_eq!((error.code(), error.param_name()), ("insufficient_scope", Some("scopes")));
         }
+        // Nobody plants a key that administers once its owner may.
+        let early = NewKey { scopes: vec!["admin".to_owned()], ..named("early") };
+        assert_eq!(server.identity.create_key(&caller, early).await.unwrap_err().code(), "insufficient_scope");
         server.identity.revoke_key(&manager, row.id.as_str()).await.unwrap();
     }
 

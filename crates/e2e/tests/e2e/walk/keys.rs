@@ -26,7 +26,7 @@ async fn nobody_gets_further_than_the_document_says() {
             match operation.access["caller"].as_str() {
                 Some("admin") => {
                     must_be_forbidden(&server, &operation, &guest, "admin_required").await;
-                    let key = limited(&server, &["admin"]).await;
+                    let key = limited(&server, &["*", "keys:manage"]).await;
                     must_be_forbidden(&server, &operation, &key, "admin_required").await;
                     must_be_forbidden(&server, &operation, &admin_without, "insufficient_scope").await;
                     must_pass(&server, &operation, &admin_with).await;
@@ -55,7 +55,9 @@ async fn walk_scope(server: &Server, operation: &Operation, guest: &str) {
         }
         return must_be_forbidden(server, operation, &any, "insufficient_scope").await;
     };
-    let others: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).filter(|name| *name != needed).collect();
+    // `admin` is for administrators' keys only.
+    let others = Scope::ALL.iter().filter(|other| **other != scope && **other != Scope::Admin);
+    let others: Vec<&str> = others.map(|scope| scope.as_str()).collect();
     let without = limited(server, &others).await;
     must_be_forbidden(server, operation, &without, "insufficient_scope").await;
     let mut scopes = vec![needed];

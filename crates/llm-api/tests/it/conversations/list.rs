@@ -5,6 +5,11 @@ fn titles(list: &Value) -> Vec<&str> {
 }
 
 testkit::on_both_databases! {
+    async fn a_nul_is_no_text(database: Database) {
+        let guest = App::on(database).await.guest().await;
+        assert_eq!(guest.get(&format!("{PATH}?q=%00")).await.error().1, "invalid_request");
+    }
+
     async fn pages_follow_one_another(database: Database) {
         let app = App::on(database).await;
         let guest = app.guest().await;
