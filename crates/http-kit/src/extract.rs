@@ -149,10 +149,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     #[expect(clippy::disallowed_types, reason = "this is what stands in its place")]
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // PostgreSQL keeps no NUL in a text, so that none could be found.
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            let message = "The query string holds the character NUL (%00).";
-            return Err(Error::invalid("invalid_request", message).into());
+        // PostgreSQL keeps no NUL in a text, so that none could be found. A cursor with one is none, and is called so.
+        let mut pairs = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        if let Some((name, _)) =
+            pairs.find(|(name, value)| value.contains("%00") && !matches!(*name, "after" | "cursor"))
+        {
+            return Err(Error::invalid_parameter(name, "A parameter must not hold the character NUL.").into());
         }
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
