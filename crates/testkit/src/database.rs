@@ -191,20 +191,18 @@ macro_rules! on_databases {
      $($(#[$meta:meta])* async fn $name:ident($database:ident: Database) $body:block)+) => {
         $(
             $(#[$meta])*
+            async fn $name($database: $crate::database::Database) $body
+
+            // Beside the function: a module's name and a function's are apart.
             mod $name {
-                #[allow(unused_imports, clippy::allow_attributes, reason = "some bodies use nothing from outside")]
-                use super::*;
-
-                async fn check($database: $crate::database::Database) $body
-
                 #[tokio::test]
                 async fn sqlite() {
-                    check($crate::database::Database::$sqlite().await).await;
+                    super::$name($crate::database::Database::$sqlite().await).await;
                 }
 
                 #[tokio::test]
                 async fn postgres() {
-                    check($crate::database::Database::$postgres().await).await;
+                    super::$name($crate::database::Database::$postgres().await).await;
                 }
             }
         )+
