@@ -10,6 +10,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Date;
+
 /// A moment: microseconds since the Unix epoch, in UTC. Stored as such; shown to clients as whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -38,15 +40,8 @@ impl Timestamp {
 
     /// Date and time to the second, as in `20251224180000`: for names that people read.
     pub fn digits(self) -> String {
-        let (days, seconds) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400));
-        // Years of the Gregorian calendar that begin in March have their leap day at the end, and repeat after 400.
-        let (era, day_of_era) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = (month_from_march + 2) % 12 + 1;
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let Date { year, month, day, .. } = Date::of(self);
+        let seconds = self.seconds().rem_euclid(86_400);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
         format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
     }

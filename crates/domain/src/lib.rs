@@ -5,6 +5,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod calendar;
 pub mod clock;
 pub mod conversation;
 pub mod error;

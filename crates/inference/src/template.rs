@@ -5,6 +5,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use domain::Timestamp;
+use domain::calendar::Date;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, ErrorKind, Value as Item, context};
@@ -186,39 +188,15 @@ impl serde_json::ser::Formatter for Spaced {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
 /// A moment in UTC in the letters of C's `strftime`; letters that no template uses are left as they are.
 fn date(format: &str, now: SystemTime) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's algorithm: years begin in March, so that a leap day is a year's last.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let march = (5 * day + 2) / 153;
-    let day = day - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (name, weekday) = (MONTHS[month as usize - 1], DAYS[(days + 3) as usize % 7]);
+    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed());
+    let day = Date::of(Timestamp::from_seconds(seconds));
+    let time = seconds % 86_400;
+    let (name, weekday) = (day.month_name(), day.weekday());
 
     let mut out = String::new();
-    let two = |number: u64| format!("{number:02}");
+    let two = |number: i64| format!("{number:02}");
     let mut letters = format.chars();
     while let Some(letter) = letters.next() {
         if letter != '%' {
@@ -226,9 +204,9 @@ fn date(format: &str, now: SystemTime) -> String {
             continue;
         }
         match letters.next() {
-            Some('Y') => out += &year.to_string(),
-            Some('m') => out += &two(month),
-            Some('d') => out += &two(day),
+            Some('Y') => out += &day.year.to_string(),
+            Some('m') => out += &two(day.month),
+            Some('d') => out += &two(day.day),
             Some('H') => out += &two(time / 3600),
             Some('M') => out += &two(time / 60 % 60),
             Some('S') => out += &two(time % 60),

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{Clock, Timestamp};
+use domain::{Clock, Timestamp, calendar::Date};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -82,7 +82,7 @@ fn level(level: Level) -> &'static str {
 
 /// `2026-01-31T23:59:59.123456Z`.
 fn push_time(line: &mut String, now: Timestamp) {
-    let (year, month, day) = date(now.seconds().div_euclid(86_400));
+    let Date { year, month, day, .. } = Date::of(now);
     push_digits(line, year, 4, '-');
     push_digits(line, month, 2, '-');
     push_digits(line, day, 2, 'T');
@@ -155,20 +155,6 @@ fn push_float(line: &mut String, value: f64) {
     } else {
         _ = write!(line, "{value}");
     }
-}
-
-/// The date of a day since 1970, by counting years from March, so that a leap day is a year's last.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 /// An event's fields as members of a JSON object.

@@ -52,7 +52,7 @@ pub(crate) struct View {
 struct Variable {
     #[schema(example = "date")]
     name: &'static str,
-    #[schema(example = "The date, such as 26 November 2026.")]
+    #[schema(example = "The date, such as 15 January 2027.")]
     description: &'static str,
 }
 
