@@ -6,7 +6,8 @@ fn titles(list: &Value) -> Vec<&str> {
 
 testkit::on_both_databases! {
     async fn a_nul_is_no_text(database: Database) {
-        let guest = App::on(database).await.guest().await;
+        let app = App::on(database).await;
+        let guest = app.guest().await;
         let (status, code, param) = guest.get(&format!("{PATH}?limit=2&q=%00")).await.error();
         assert_eq!((status, code.as_str(), param.as_deref()), (400, "invalid_parameter", Some("q")));
     }
