@@ -4,6 +4,7 @@
 //! chat is stored here.
 
 mod account;
+pub(crate) mod body;
 mod numbers;
 
 use std::{

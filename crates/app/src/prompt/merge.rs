@@ -1,55 +1,43 @@
-//! Puts the prompt before a chat's messages: in the request as parsed, and in its body as it goes on.
-
-use std::collections::BTreeMap;
+//! Puts the prompt before a chat's messages.
 
 use bytes::Bytes;
 use domain::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
-use wire::openai::chat::request::{ChatRequest, Content, Message, Part, Role};
+use wire::openai::chat::request::Role;
 
-/// An object, its values unread.
-type Raw = BTreeMap<String, Box<RawValue>>;
+use crate::chat::body::{self, Fields};
 
-/// Puts `prompt` before the messages as the one system message; what the client's own first system message says is
-/// kept after it, since many models allow one only. Gives the body that says the same.
-pub(crate) fn put_before(prompt: &str, request: &mut ChatRequest, body: &[u8]) -> Result<Bytes> {
-    let mut fields: Raw = serde_json::from_slice(body).map_err(Error::internal)?;
-    let messages = fields.get("messages").map_or("[]", |messages| messages.get());
-    let mut messages: Vec<Box<RawValue>> = serde_json::from_str(messages).map_err(Error::internal)?;
-    match (request.messages.first_mut(), messages.first_mut()) {
-        (Some(first), Some(own)) if matches!(first.role, Role::System | Role::Developer) => {
-            *own = join_raw(prompt, own)?;
-            first.content = Some(join(prompt, first.content.take())?);
-        }
-        _ => {
-            messages.insert(0, raw(&json!({"role": "system", "content": prompt}))?);
-            let content = Some(Content::Text(prompt.into()));
-            let message = Message { role: Role::System, content, name: None, tool_calls: None, tool_call_id: None };
-            request.messages.insert(0, message);
-        }
+/// Fields that are done once a prompt was put before the messages: they were meant for this server.
+pub(crate) const DONE: &str = "deep_research";
+
+/// Puts `prompt` before the messages of a body. Gives the body that says the same.
+pub(crate) fn put_before(prompt: &str, body: &[u8]) -> Result<Bytes> {
+    let fields = body::fields(body)?;
+    let mut messages: Vec<_> = body::messages(&fields)?.into_iter().map(ToOwned::to_owned).collect();
+    put_into(prompt, &mut messages)?;
+    body::with_messages(&fields, &messages, &[DONE])
+}
+
+/// Puts `prompt` before messages as the one system message; what the first of them says to the model is kept after it, since
+/// many models allow one only.
+pub(crate) fn put_into(prompt: &str, messages: &mut Vec<Box<RawValue>>) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Spoken {
+        role: Role,
     }
-    fields.insert("messages".to_owned(), raw(&messages)?);
-    // It was meant for this server, and is done.
-    fields.remove("deep_research");
-    serde_json::to_vec(&fields).map(Bytes::from).map_err(Error::internal)
+    let role = |message: &RawValue| serde_json::from_str::<Spoken>(message.get()).ok().map(|spoken| spoken.role);
+    match messages.first_mut() {
+        Some(first) if matches!(role(first), Some(Role::System | Role::Developer)) => *first = join(prompt, first)?,
+        _ => messages.insert(0, raw(&json!({"role": "system", "content": prompt}))?),
+    }
+    Ok(())
 }
 
-fn join(prompt: &str, own: Option<Content>) -> Result<Content> {
-    Ok(match own {
-        None => Content::Text(prompt.into()),
-        Some(Content::Text(own)) => Content::Text(both(prompt, &own.read()).into()),
-        Some(Content::Parts(mut parts)) => {
-            let part: Part = serde_json::from_value(part(prompt)).map_err(Error::internal)?;
-            parts.insert(0, part);
-            Content::Parts(parts)
-        }
-    })
-}
-
-/// The same to a message as it came: everything else in it stays to the letter, what nobody here knows included.
-fn join_raw(prompt: &str, message: &RawValue) -> Result<Box<RawValue>> {
-    let mut fields: Raw = serde_json::from_str(message.get()).map_err(Error::internal)?;
+/// A message that says `prompt` before its own content: everything else in it stays to the letter, what nobody here knows
+/// included.
+fn join(prompt: &str, message: &RawValue) -> Result<Box<RawValue>> {
+    let mut fields: Fields<'_> = serde_json::from_str(message.get()).map_err(Error::internal)?;
     let own = fields.get("content").map_or("null", |content| content.get());
     let content = match own.as_bytes().first() {
         Some(b'"') => {
@@ -63,7 +51,7 @@ fn join_raw(prompt: &str, message: &RawValue) -> Result<Box<RawValue>> {
         }
         _ => raw(&prompt)?,
     };
-    fields.insert("content".to_owned(), content);
+    fields.insert("content".into(), &content);
     raw(&fields)
 }
 
@@ -82,13 +70,15 @@ fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use wire::openai::chat::ChatRequest;
 
-    use super::*;
+    use super::{super::Composed, *};
 
     /// The body after the prompt was put before it, and whether the parsed request says the same.
     fn after(body: &str) -> Value {
         let mut request: ChatRequest = wire::json::parse(body.as_bytes()).unwrap();
-        let rewritten = put_before("P", &mut request, body.as_bytes()).unwrap();
+        let composed = Composed { text: "P".to_owned(), applied: Vec::new() };
+        let rewritten = composed.put_before(&mut request, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let again: ChatRequest = wire::json::parse(&rewritten).unwrap();
         let texts = |request: &ChatRequest| serde_json::to_value(&request.messages).unwrap();
         assert_eq!(texts(&request), texts(&again));
@@ -124,8 +114,7 @@ mod tests {
     fn everything_else_stays_to_the_letter() {
         let body = r#"{"model":"m","x":1.0000000000000000000001,"messages":[{"role":"user","content":"Hi"}],
             "deep_research":true,"y":{"b":1e5,"a":"\u00e9"}}"#;
-        let mut request: ChatRequest = wire::json::parse(body.as_bytes()).unwrap();
-        let rewritten = put_before("P", &mut request, body.as_bytes()).unwrap();
+        let rewritten = put_before("P", body.as_bytes()).unwrap();
         let text = std::str::from_utf8(&rewritten).unwrap();
         assert!(text.contains("1.0000000000000000000001") && text.contains(r#"{"b":1e5,"a":"\u00e9"}"#), "{text}");
         assert!(!text.contains("deep_research"), "{text}");

@@ -30,6 +30,7 @@ use domain::{
     Clock, Result,
     ids::{ProjectId, UserId},
 };
+use serde_json::value::RawValue;
 use store::Store;
 use wire::{
     openai::chat::ChatRequest,
@@ -72,7 +73,21 @@ impl Composed {
         if self.text.is_empty() {
             return Ok(body);
         }
-        merge::put_before(&self.text, request, &body)
+        let body = merge::put_before(&self.text, &body)?;
+        *request = wire::json::parse_large(&body)?;
+        Ok(body)
+    }
+
+    /// Puts the text before these messages; says which field of their request is done by that.
+    ///
+    /// # Errors
+    /// `internal_error` for what is no message.
+    pub(crate) fn put_into(&self, messages: &mut Vec<Box<RawValue>>) -> Result<Option<&'static str>> {
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        merge::put_into(&self.text, messages)?;
+        Ok(Some(merge::DONE))
     }
 
     /// The value of `X-Applied-Prompt-Modules`; `None` when there is nothing to name.

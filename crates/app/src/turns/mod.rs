@@ -6,8 +6,8 @@
 //! incomplete. A chat without a conversation passes through untouched.
 
 mod answer;
-mod body;
 mod keep;
+mod mark;
 mod messages;
 mod question;
 mod regenerate;
@@ -45,7 +45,7 @@ pub use self::{
     stream::KeptEvents,
 };
 use crate::{
-    chat::{Chat, Completion, Events, Notes},
+    chat::{Chat, Completion, Events, Notes, body},
     conversations::{self, Conversations},
     models::Models,
     prompt::{Bound, Composed, Hints, Prompt},
@@ -53,6 +53,8 @@ use crate::{
 
 /// The id of a conversation that is not kept (contract E12).
 const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
+/// What a request says to this server and not to the model's.
+const OURS: [&str; 3] = ["conversation", "store", "store_reasoning"];
 /// Most items of a history that are looked at.
 const MOST_ITEMS: u32 = 2_000;
 
@@ -264,26 +266,27 @@ impl Turns {
         let composed =
             self.compose(owner, plan.conversation.as_ref(), plan.turn.is_some(), &mut hints, &request).await?;
         let messages = fitted.messages.iter().map(Said::to_json).collect::<Result<Vec<_>, _>>();
-        let messages = [instructions, messages.map_err(Error::internal)?].concat();
-        let body = body::with_messages(&fields, &messages)?;
-        let mut told: ChatRequest = wire::json::parse(&body)?;
-        let body = composed.put_before(&mut told, body)?;
+        let mut messages = [instructions, messages.map_err(Error::internal)?].concat();
+        let done = composed.put_into(&mut messages)?;
+        let without: Vec<&str> = OURS.into_iter().chain(done).collect();
+        let body = body::with_messages(&fields, &messages, &without)?;
+        let told: ChatRequest = wire::json::parse_large(&body)?;
 
         let with_thoughts = request.store_reasoning.unwrap_or(false);
         let conversation = plan.conversation.as_ref();
         let id = conversation.map(|conversation| conversation.id.clone());
-        let mark = body::mark(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed);
+        let mark = mark::fields(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed);
         let mut unanswered = Unanswered { turns: self, turn: plan.turn };
         let completion = self.0.chat.complete(owner, told, body, notes).await;
         let turn = unanswered.turn.take();
         let mut kept = None;
         let reply = match (completion?, turn) {
-            (Completion::Whole(answer), None) => Reply::Whole(body::marked(&answer, &mark)),
+            (Completion::Whole(answer), None) => Reply::Whole(mark::put_on(&answer, &mark)),
             (Completion::Stream(events), None) => Reply::Stream(ReplyEvents::Passed(events)),
             (Completion::Whole(answer), Some(turn)) => {
                 let keeping = self.keep_whole(turn, &answer, with_thoughts, &model.id);
                 kept = Some(keeping.await.unwrap_or_else(|gone| Err(Error::internal(gone)))?);
-                Reply::Whole(body::marked(&answer, &mark))
+                Reply::Whole(mark::put_on(&answer, &mark))
             }
             (Completion::Stream(events), Some(turn)) => {
                 let events = KeptEvents::new(self.clone(), turn, events, mark, with_thoughts, plan.report);

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::body::Fields;
 use domain::{Error, item::Item};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -10,6 +9,8 @@ use wire::openai::{
     chat::request::{Role, ToolCall},
     items::ItemIn,
 };
+
+use crate::chat::body::{self, Fields};
 
 /// A message of the request.
 #[derive(Deserialize)]
@@ -28,9 +29,7 @@ pub(super) type Message<'a> = (Sent<'a>, &'a RawValue);
 
 /// The messages of a request that was checked.
 pub(super) fn read<'a>(fields: &Fields<'a>) -> Result<Vec<Message<'a>>, Error> {
-    let Some(list) = fields.get("messages") else { return Ok(Vec::new()) };
-    let messages: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(Error::internal)?;
-    let read = messages.into_iter().map(|raw| serde_json::from_str(raw.get()).map(|sent| (sent, raw)));
+    let read = body::messages(fields)?.into_iter().map(|raw| serde_json::from_str(raw.get()).map(|sent| (sent, raw)));
     read.collect::<Result<_, _>>().map_err(Error::internal)
 }
 

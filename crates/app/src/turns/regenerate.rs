@@ -15,9 +15,9 @@ use serde_json::{Value, json, value::RawValue};
 use store::{History, ItemPage};
 use wire::openai::{chat::ChatRequest, items};
 
-use super::{Ask, MOST_ITEMS, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns, body, keep::Kept};
+use super::{Ask, MOST_ITEMS, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns, keep::Kept};
 use crate::{
-    chat::Notes,
+    chat::{Notes, body},
     conversations::{
         self,
         items::{item_not_found, read_id, wrong_role},
