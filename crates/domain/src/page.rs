@@ -17,6 +17,16 @@ pub enum Order {
     Desc,
 }
 
+impl Order {
+    /// What stands for this direction.
+    pub fn pick<T>(self, ascending: T, descending: T) -> T {
+        match self {
+            Self::Asc => ascending,
+            Self::Desc => descending,
+        }
+    }
+}
+
 /// Which page is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
@@ -29,6 +39,12 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// How many elements are to be looked up, to know whether there are more: one more than the page has. For
+    /// [`Page::from_lookahead`].
+    pub fn lookahead(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+
     /// Reads a page request as it came in a query string.
     ///
     /// # Errors

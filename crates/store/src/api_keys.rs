@@ -4,7 +4,7 @@ use domain::{
     Timestamp,
     api_key::ApiKey,
     ids::{ApiKeyId, UserId},
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
     user::User,
 };
 use sqlx::types::Json;
@@ -131,25 +131,18 @@ impl Reader {
         page: &PageRequest,
     ) -> Result<Option<Page<ApiKey>>> {
         let (all, now) = filter.parameters();
-        if let Some(after) = &page.after {
-            let found: i64 = on!(self, c => sqlx::query_scalar(EXISTS)
-                .bind(owner.as_str())
-                .bind(after)
-                .fetch_one(c).await)?;
-            if found == 0 {
-                return Ok(None);
-            }
+        if let Some(after) = &page.after
+            && !self.owns(EXISTS, owner, after).await?
+        {
+            return Ok(None);
         }
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let rows: Vec<KeyRow> = on!(self, c => sqlx::query_as(list)
             .bind(owner.as_str())
             .bind(all)
             .bind(now)
             .bind(&page.after)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .fetch_all(c).await)?;
         let keys = rows.into_iter().map(KeyRow::into_key).collect::<Result<Vec<_>>>()?;
         let mut page = Page::from_lookahead(keys, page.limit);

@@ -4,7 +4,7 @@ use domain::{
     Timestamp,
     audit::{Act, Actor, Entry, Filter, Origin},
     ids::UserId,
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
 };
 
 use crate::{Reader, Result, StoreError, Tx, engine::on, text};
@@ -76,17 +76,14 @@ impl Reader {
                 return Ok(None);
             }
         }
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let rows: Vec<EntryRow> = on!(self, c => sqlx::query_as(list)
             .bind(filter.act.map(Act::as_str))
             .bind(filter.actor.as_ref().map(Actor::kind))
             .bind(filter.actor.as_ref().and_then(Actor::user).map(UserId::as_str))
             .bind(&filter.target)
             .bind(&page.after)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .bind(i64::from(filter.skip))
             .fetch_all(c).await)?;
         let page = Page::from_lookahead(rows, page.limit);

@@ -150,7 +150,7 @@ impl Reader {
                 .bind(owner.as_str())
                 .bind(time)
                 .bind(id)
-                .bind(i64::from(page.limit) + 1)
+                .bind(page.lookahead())
                 .bind(i64::from(skip))
                 .bind(project.map(ProjectId::as_str))
                 .bind(referrer)

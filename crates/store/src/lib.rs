@@ -55,7 +55,7 @@ use std::{
     time::Duration,
 };
 
-use domain::Clock;
+use domain::{Clock, ids::UserId};
 use engine::{Conn, Engine, Held, on};
 
 pub use api_keys::KeyFilter;
@@ -160,6 +160,15 @@ pub struct Reader(Held);
 impl Reader {
     fn conn(&mut self) -> Conn<'_> {
         self.0.conn()
+    }
+
+    /// Whether `statement`, which counts rows of an owner with an id, counts any.
+    async fn owns(&mut self, statement: &'static str, owner: &UserId, id: &str) -> Result<bool> {
+        let count: i64 = on!(self, c => sqlx::query_scalar(statement)
+            .bind(owner.as_str())
+            .bind(id)
+            .fetch_one(c).await)?;
+        Ok(count > 0)
     }
 
     async fn ping(&mut self) -> Result<()> {

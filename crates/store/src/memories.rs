@@ -4,7 +4,7 @@ use domain::{
     Timestamp,
     ids::{MemoryId, ProjectId, UserId},
     memory::{Meaning, Memory, MemoryKind, MemorySource},
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
 };
 
 use crate::{Reader, Result, StoreError, Tx, engine::on, text};
@@ -123,16 +123,13 @@ impl Reader {
         filter: &MemoryFilter,
         page: &PageRequest,
     ) -> Result<Page<Memory>> {
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let rows: Vec<MemoryRow> = on!(self, c => sqlx::query_as(list)
             .bind(owner.as_str())
             .bind(filter.place.as_ref().map(place_column))
             .bind(filter.kind.map(MemoryKind::as_str))
             .bind(&page.after)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .fetch_all(c).await)?;
         let page = Page::from_lookahead(rows, page.limit);
         let items = page.items.into_iter().map(MemoryRow::into_memory).collect::<Result<_>>()?;

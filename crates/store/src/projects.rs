@@ -3,7 +3,7 @@
 use domain::{
     Timestamp,
     ids::{ProjectId, UserId},
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
     project::{Filter, Project},
 };
 
@@ -136,25 +136,18 @@ impl Reader {
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<Option<Page<CountedProject>>> {
-        if let Some(after) = &page.after {
-            let found: i64 = on!(self, c => sqlx::query_scalar(EXISTS)
-                .bind(owner.as_str())
-                .bind(after)
-                .fetch_one(c).await)?;
-            if found == 0 {
-                return Ok(None);
-            }
+        if let Some(after) = &page.after
+            && !self.owns(EXISTS, owner, after).await?
+        {
+            return Ok(None);
         }
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let rows: Vec<CountedRow> = on!(self, c => sqlx::query_as(list)
             .bind(owner.as_str())
             .bind(filter.archived)
             .bind(filter.favorite)
             .bind(&page.after)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .fetch_all(c).await)?;
         let projects = rows.into_iter().map(CountedRow::into_counted).collect::<Result<Vec<_>>>()?;
         let mut page = Page::from_lookahead(projects, page.limit);
@@ -174,11 +167,7 @@ impl Reader {
 
     /// Whether this is a living project of the owner's.
     pub async fn has_project(&mut self, owner: &UserId, id: &ProjectId) -> Result<bool> {
-        let found: i64 = on!(self, c => sqlx::query_scalar(EXISTS)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_one(c).await)?;
-        Ok(found > 0)
+        self.owns(EXISTS, owner, id.as_str()).await
     }
 }
 

@@ -6,7 +6,7 @@
 use domain::{
     Timestamp,
     ids::{ConversationId, ItemId, ShareId, UserId},
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
     share::{Image, Name, Share, Slug},
 };
 
@@ -185,17 +185,14 @@ impl Reader {
                 return Ok(None);
             }
         }
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let rows: Vec<ShareRow> = on!(self, c => sqlx::query_as(list)
             .bind(owner.as_str())
             .bind(conversation)
             .bind(filter.all)
             .bind(filter.now.micros())
             .bind(&page.after)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .fetch_all(c).await)?;
         let shares = rows.into_iter().map(ShareRow::into_share).collect::<Result<Vec<_>>>()?;
         Ok(Some(Page::from_lookahead(shares, page.limit)))

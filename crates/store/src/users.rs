@@ -3,7 +3,7 @@
 use domain::{
     Role, Timestamp,
     ids::UserId,
-    page::{Order, Page, PageRequest},
+    page::{Page, PageRequest},
     user::User,
 };
 use sqlx::types::Json;
@@ -140,10 +140,7 @@ impl Reader {
 
     /// A page of users. `after` may be any id, since users are not deleted while they are listed.
     pub async fn users(&mut self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
-        let list = match page.order {
-            Order::Asc => LIST_UP,
-            Order::Desc => LIST_DOWN,
-        };
+        let list = page.order.pick(LIST_UP, LIST_DOWN);
         let text = filter.text.as_deref().map(pattern);
         let role = filter.role.map(|role| format!("%\"{}\"%", role.as_str()));
         let rows: Vec<UserRow> = on!(self, c => sqlx::query_as(list)
@@ -151,7 +148,7 @@ impl Reader {
             .bind(&text)
             .bind(&role)
             .bind(filter.disabled)
-            .bind(i64::from(page.limit) + 1)
+            .bind(page.lookahead())
             .bind(i64::from(filter.skip))
             .fetch_all(c).await)?;
         let total: i64 = on!(self, c => sqlx::query_scalar(COUNT)
@@ -194,9 +191,14 @@ impl Tx {
             .bind(text::roles_to_column(&user.roles))
             .bind(password_hash)
             .execute(c).await.map(drop));
+        self.told_unless_taken(&user.id, done).await
+    }
+
+    /// Tells the other processes of a user's new names, unless one is taken.
+    async fn told_unless_taken(&mut self, id: &UserId, done: Result<(), sqlx::Error>) -> Result<Result<(), Taken>> {
         match done {
             Ok(()) => {
-                self.announce(&Revocation::User(user.id.clone())).await?;
+                self.announce(&Revocation::User(id.clone())).await?;
                 Ok(Ok(()))
             }
             Err(error) => taken(error).map(Err),
@@ -214,13 +216,7 @@ impl Tx {
             .bind(user.email.as_deref().map(fold))
             .bind(&user.name)
             .execute(c).await.map(drop));
-        match done {
-            Ok(()) => {
-                self.announce(&Revocation::User(user.id.clone())).await?;
-                Ok(Ok(()))
-            }
-            Err(error) => taken(error).map(Err),
-        }
+        self.told_unless_taken(&user.id, done).await
     }
 
     /// Marks a user's address as proven, or as not; `false` when the user has another address.
