@@ -20,6 +20,7 @@ pub mod chat;
 pub mod conversations;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+pub mod html;
 pub mod memories;
 pub mod models;
 pub mod projects;
@@ -27,4 +28,5 @@ pub mod prompt;
 pub mod prompt_templates;
 pub mod settings;
 pub mod sharing;
+mod text;
 pub mod turns;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::{Error, Result};
 
+use crate::text::one_line;
+
 /// Longest title, in characters.
 const MAX_TITLE: usize = 256;
 /// Longest referrer, in characters.
@@ -82,9 +84,7 @@ pub fn read_referrer(text: &str) -> Result<Option<String>> {
 }
 
 fn read_line(text: &str, field: &'static str, most: usize) -> Result<Option<String>> {
-    let seen: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    let words: Vec<&str> = seen.split_whitespace().collect();
-    let line: String = words.join(" ").chars().filter(|letter| !is_invisible(*letter)).collect();
+    let line: String = one_line(text).chars().filter(|letter| !is_invisible(*letter)).collect();
     if line.chars().count() > most {
         return Err(Error::invalid_parameter(field, format!("{field} may have {most} characters at most.")));
     }

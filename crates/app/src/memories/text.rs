@@ -3,14 +3,14 @@
 use aws_lc_rs::digest::{SHA256, digest as hash};
 use domain::{Error, Result, memory::MAX_CHARACTERS};
 
-use crate::prompt::hints::plain;
+use crate::text::one_line;
 
 /// The text as it is kept.
 ///
 /// # Errors
 /// `missing_parameter` for none, `invalid_parameter` for too much.
 pub(super) fn check(content: &str) -> Result<String> {
-    let content = plain(content);
+    let content = one_line(content);
     if content.is_empty() {
         return Err(Error::invalid_parameter("content", "content needs a text."));
     }

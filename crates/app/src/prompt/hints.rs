@@ -2,6 +2,8 @@
 
 use domain::{Error, Result};
 
+use crate::text::one_line;
+
 /// The header that says how the model is to act.
 pub const PERSONA: &str = "x-prompt-persona";
 /// The header with things to remember for this one chat, separated by semicolons.
@@ -41,7 +43,7 @@ impl Hints {
         accept_language: Option<&str>,
     ) -> Result<Self> {
         let persona = match (persona_query, persona) {
-            (Some(query), _) => Some(("persona", plain(query))),
+            (Some(query), _) => Some(("persona", one_line(query))),
             (None, Some(header)) => Some(("X-Prompt-Persona", text(header, "X-Prompt-Persona")?)),
             (None, None) => None,
         };
@@ -63,7 +65,7 @@ impl Hints {
     /// request.
     pub fn add_metadata<'a>(&mut self, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let known = metadata.into_iter().filter(|(key, _)| *key == METADATA_KEY);
-        let texts = known.flat_map(|(_, value)| value.split(';')).map(plain);
+        let texts = known.flat_map(|(_, value)| value.split(';')).map(one_line);
         let fitting = texts.filter(|text| !text.is_empty() && text.chars().count() <= LONGEST_MEMORY);
         self.memories.extend(fitting.take(MOST_MEMORIES));
     }
@@ -76,12 +78,12 @@ impl Hints {
 
 fn text(header: &[u8], name: &'static str) -> Result<String> {
     let text = std::str::from_utf8(header);
-    text.map(plain).map_err(|_| Error::invalid_parameter(name, format!("{name} is no UTF-8.")))
+    text.map(one_line).map_err(|_| Error::invalid_parameter(name, format!("{name} is no UTF-8.")))
 }
 
 fn memories(header: &str) -> Result<Vec<String>> {
     let error = |message: String| Err(Error::invalid_parameter("X-Prompt-Memory", message));
-    let texts: Vec<String> = header.split(';').map(plain).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<String> = header.split(';').map(one_line).filter(|text| !text.is_empty()).collect();
     if texts.len() > MOST_MEMORIES {
         return error(format!("X-Prompt-Memory has at most {MOST_MEMORIES} entries."));
     }
@@ -89,14 +91,6 @@ fn memories(header: &str) -> Result<Vec<String>> {
         return error(format!("An entry of X-Prompt-Memory has at most {LONGEST_MEMORY} characters."));
     }
     Ok(texts)
-}
-
-/// A text on one line: whatever looks like a new line could look like another part of the prompt.
-pub(crate) fn plain(text: &str) -> String {
-    text.split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// The first tag of `Accept-Language`; browsers put the preferred one first. One that is none is left out, since the

@@ -2,7 +2,8 @@
 
 use minijinja::context;
 
-use super::{hints::plain, module::Module};
+use super::module::Module;
+use crate::text::one_line;
 
 pub(super) const MODULE: Module = Module {
     key: "memory",
@@ -13,7 +14,7 @@ What you remember about the user. These are facts to take into account where the
 {% endfor %}",
     variables: &[("memories", "The memories, a list of texts of one line each.")],
     fill: |inputs| {
-        let memories: Vec<String> = inputs.memories.iter().map(|memory| plain(memory)).collect();
+        let memories: Vec<String> = inputs.memories.iter().map(|memory| one_line(memory)).collect();
         (!memories.is_empty()).then(|| context! { memories })
     },
 };

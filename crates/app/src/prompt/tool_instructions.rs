@@ -2,7 +2,8 @@
 
 use minijinja::{Value, context};
 
-use super::{hints::plain, module::Module};
+use super::module::Module;
+use crate::text::one_line;
 
 /// Most of a tool's description that is repeated here, in characters: the whole of it comes with the tool.
 const LONGEST: usize = 200;
@@ -20,7 +21,7 @@ not call one for what you already know. If a call fails, say so instead of guess
     variables: &[("tools", "The tools, a list of `name` and `description`.")],
     fill: |inputs| {
         let tools: Vec<Value> = inputs.request.tools.iter().take(MOST).map(|(name, description)| {
-            let description: String = plain(description.unwrap_or_default()).chars().take(LONGEST).collect();
+            let description: String = one_line(description.unwrap_or_default()).chars().take(LONGEST).collect();
             context! { name => *name, description }
         }).collect();
         (inputs.settings.enable_tools && !tools.is_empty()).then(|| context! { tools })

@@ -3,7 +3,8 @@
 use minijinja::context;
 use wire::settings::{BaseStyle, ProfileSettings};
 
-use super::{hints::plain, module::Module};
+use super::module::Module;
+use crate::text::one_line;
 
 pub(super) const MODULE: Module = Module {
     key: "user_profile",
@@ -40,8 +41,8 @@ pub(super) const MODULE: Module = Module {
         Some(context! {
             persona,
             style,
-            nick_name => plain(&profile.nick_name),
-            occupation => plain(&profile.occupation),
+            nick_name => one_line(&profile.nick_name),
+            occupation => one_line(&profile.occupation),
             more_about_you => profile.more_about_you.trim(),
             custom_instructions => profile.custom_instructions.trim(),
         })

@@ -5,7 +5,7 @@
 //! one is a pass over the text by a table. It knows no grammar and colours now and then what it should not; what it
 //! writes is the text, escaped, with our four tags.
 
-use super::html::escape;
+use crate::html::escape;
 
 /// Longer code is shown plain, in bytes.
 const MAX_CODE: usize = 256 * 1024;

@@ -6,7 +6,8 @@
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::{highlight, html::escape, snapshot::is_on_the_web};
+use super::{highlight, snapshot::is_on_the_web};
+use crate::html::escape;
 
 /// Tags that may be open at a time; deeper ones are left out.
 const MAX_DEPTH: usize = 64;

@@ -4,7 +4,6 @@
 //! [`markdown`]; whether it is seen is asked anew for each reader, so that taking it back works at once.
 
 mod highlight;
-mod html;
 mod markdown;
 mod options;
 mod page;

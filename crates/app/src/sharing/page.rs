@@ -10,9 +10,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use wire::share::{Message, Part, Snapshot};
 
 use super::{
-    html::{escape, escaped},
     markdown::{self, Lines},
     snapshot::{first_text, is_on_the_web},
+};
+use crate::{
+    html::{escape, escaped},
+    text::words,
 };
 
 /// Changes with what this module writes, so that no cache keeps an older page.
@@ -160,7 +163,7 @@ fn description(snapshot: &Snapshot) -> String {
     let text = first_text(&snapshot.items).unwrap_or_default();
     let mut description = String::new();
     let mut length = 0;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in words(text) {
         let more = word.chars().count() + 1;
         if length + more > MAX_DESCRIPTION {
             description.extend(word.chars().take(MAX_DESCRIPTION.saturating_sub(length + 1)));

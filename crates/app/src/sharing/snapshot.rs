@@ -13,6 +13,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use wire::share::{Citation, FileRef, Message, Part};
 
+use crate::text::one_line;
+
 /// Most that a snapshot may hold, images included, in bytes.
 pub(super) const MAX_SIZE: usize = 10 * 1024 * 1024;
 /// The image formats that are shared: nothing in them can run. With how they begin.
@@ -210,9 +212,7 @@ pub(super) fn title(given: Option<&str>, conversation: Option<&str>, messages: &
 
 /// A title in one line, without what is not to be seen.
 fn plain(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-    words.join(" ").chars().take(MAX_TITLE).collect()
+    one_line(text).chars().take(MAX_TITLE).collect()
 }
 
 fn beginning(messages: &[Message]) -> Option<String> {

@@ -10,7 +10,10 @@ use wire::openai::{
     items::ItemIn,
 };
 
-use crate::chat::body::{self, Fields};
+use crate::{
+    chat::body::{self, Fields},
+    text::one_line,
+};
 
 /// A message of the request.
 #[derive(Deserialize)]
@@ -170,9 +173,7 @@ const TITLE: usize = 60;
 /// A title of what was first asked.
 pub(super) fn title(question: &[ItemIn]) -> Option<String> {
     let text = question.iter().find(|item| item.role == Some("user")).and_then(|item| item.text.as_deref())?;
-    let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
-    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    let title: String = line.chars().take(TITLE).collect();
+    let title: String = one_line(text).chars().take(TITLE).collect();
     (!title.is_empty()).then(|| title.trim_end().to_owned())
 }
 

@@ -1,7 +1,8 @@
-//! The pages as HTML. Whatever comes from outside is escaped here, in one place.
+//! The pages as HTML. Whatever comes from outside is escaped here.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::Write;
 
+use app::html::Escaped;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -23,25 +24,6 @@ button { margin-top: 1.5rem; font-weight: bold; cursor: pointer; }
 [role=alert] { border-left: .3rem solid #c22; padding-left: .6rem; }
 small { display: block; }
 ";
-
-/// Text in HTML: in an element or in a quoted attribute.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                other => f.write_char(other)?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What a form shows again of what was typed. Never the password.
 #[derive(Clone, Copy, Default)]
