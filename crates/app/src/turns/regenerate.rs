@@ -8,11 +8,11 @@ use domain::{
     Error, Principal, Result,
     conversation::{Branch, Conversation},
     ids::{ConversationId, ItemId, UserId},
-    item::{Item, Making},
+    item::{Item, Making, NewItem},
     page::Order,
 };
 use serde_json::{Value, json, value::RawValue};
-use store::{History, ItemPage};
+use store::ItemPage;
 use wire::openai::{chat::ChatRequest, items};
 
 use super::{Ask, MOST_ITEMS, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns, keep::Kept};
@@ -74,11 +74,22 @@ pub type Show = Box<dyn FnOnce(&Regenerated) -> Result<Bytes> + Send>;
 struct Asked {
     owner: UserId,
     conversation: Conversation,
-    history: History,
-    /// What was said before the question, and the question.
+    /// What was said before it.
     said: Vec<Item>,
-    /// What the new answer replaces: the first item behind the question.
-    replaced: Option<Item>,
+    question: Item,
+    /// The question as an item to be kept, where it is in other words.
+    new: Vec<NewItem>,
+    /// Where the answer goes.
+    place: Place,
+    /// The model that answered before.
+    model: Option<String>,
+}
+
+impl Asked {
+    fn into_turn(self) -> Turn {
+        let Self { owner, conversation, new: question, place, .. } = self;
+        Turn { owner, conversation: conversation.id, place, question, title: None }
+    }
 }
 
 impl Turns {
@@ -97,56 +108,27 @@ impl Turns {
         notes: impl Notes,
         show: Show,
     ) -> Result<Outcome> {
-        let asked = self.question_of(caller, id, item).await?;
+        let mut asked = self.question_of(caller, id, item).await?;
         if let Some(content) = &again.content {
-            return self.ask_in_other_words(asked, item, content, again, notes, show).await;
+            if asked.question.id.as_str() != item {
+                return Err(wrong_role("Only what the user said can be edited and asked again."));
+            }
+            self.put_in_other_words(&mut asked, content)?;
         }
-        let place = match &asked.replaced {
-            Some(item) => Place::Anew { before: item.id.clone(), why: format!("Before {} was regenerated", item.id) },
-            None => Place::End(asked.history.clone()),
-        };
-        let turn = Turn {
-            owner: asked.owner,
-            conversation: asked.conversation.id.clone(),
-            place,
-            question: Vec::new(),
-            title: None,
-        };
-        let Some(question) = asked.said.last().map(|item| item.id.clone()) else { return Err(item_not_found()) };
-        let model = asked.replaced.and_then(|item| item.making.model);
-        let again = Again { model: again.model.clone().or(model), ..again.clone() };
-        self.ask_again(&asked.conversation, turn, &asked.said, question, &again, notes, show).await
+        self.ask_again(asked, again, notes, show).await
     }
 
-    async fn ask_in_other_words(
-        &self,
-        mut asked: Asked,
-        item: &str,
-        content: &RawValue,
-        again: &Again,
-        notes: impl Notes,
-        show: Show,
-    ) -> Result<Outcome> {
-        let Some(former) = asked.said.pop().filter(|former| former.id.as_str() == item) else {
-            return Err(wrong_role("Only what the user said can be edited and asked again."));
-        };
+    /// Gives the question other words; it is then another item, on a course of its own.
+    fn put_in_other_words(&self, asked: &mut Asked, content: &RawValue) -> Result<()> {
+        let former = &mut asked.question;
         let (body, text) = items::with_content(&former.body, Some("user"), content, "content")?;
         let edited =
             items::ItemIn { kind: "message", role: Some("user"), status: Some("completed"), call_id: None, body, text };
         let question = self.0.conversations.new_item(edited);
-        let told = Item { id: question.id.clone(), body: question.body.clone(), ..former };
-        let turn = Turn {
-            owner: asked.owner,
-            conversation: asked.conversation.id.clone(),
-            place: Place::Anew { before: read_id(item)?, why: format!("Edited {item}") },
-            question: vec![question],
-            title: None,
-        };
-        let model = asked.replaced.and_then(|item| item.making.model);
-        let again = Again { model: again.model.clone().or(model), ..again.clone() };
-        let id = told.id.clone();
-        asked.said.push(told);
-        self.ask_again(&asked.conversation, turn, &asked.said, id, &again, notes, show).await
+        asked.place = Place::Anew { before: former.id.clone(), why: format!("Edited {}", former.id) };
+        (former.id, former.body) = (question.id.clone(), question.body.clone());
+        asked.new = vec![question];
+        Ok(())
     }
 
     /// Begins a new course before an answer, for the client to ask the model by itself.
@@ -155,21 +137,14 @@ impl Turns {
     /// As [`Turns::regenerate`].
     pub async fn make_room(&self, caller: &Principal, id: &str, item: &str) -> Result<Regenerated> {
         let asked = self.question_of(caller, id, item).await?;
-        let Some(question) = asked.said.last().map(|item| item.id.clone()) else { return Err(item_not_found()) };
-        let Some(replaced) = asked.replaced else {
-            let branch = asked.history.branch().to_owned();
+        let question = asked.question.id.clone();
+        if let Place::End(history) = &asked.place {
+            let branch = history.branch().to_owned();
             let nothing =
                 Regenerated { branch, backup: None, new_branch: None, question, edited: None, item: None, usage: None };
             return Ok(nothing);
-        };
-        let turn = Turn {
-            owner: asked.owner,
-            conversation: asked.conversation.id,
-            place: Place::Anew { before: replaced.id.clone(), why: format!("Before {} was regenerated", replaced.id) },
-            question: Vec::new(),
-            title: None,
-        };
-        let kept = self.keep(turn, Vec::new(), &Making::default()).await;
+        }
+        let kept = self.keep(asked.into_turn(), Vec::new(), &Making::default()).await;
         let kept = kept.unwrap_or_else(|gone| Err(Error::internal(gone)))?;
         Ok(regenerated(&kept, question))
     }
@@ -189,38 +164,35 @@ impl Turns {
         let mut said = reader.items(&history, page).await?.items;
         said.reverse();
         let is_question = |item: &Item| item.head.role.as_deref() == Some("user") && item.head.kind == "message";
-        let Some(at) = said.iter().rposition(is_question) else {
-            return Err(wrong_role("The answer has no question that could be asked again."));
-        };
+        let no_question = || wrong_role("The answer has no question that could be asked again.");
+        let at = said.iter().rposition(is_question).ok_or_else(no_question)?;
         let mut behind = said.split_off(at + 1);
+        let question = said.pop().ok_or_else(no_question)?;
+        // What the new answer replaces: the first item behind the question.
         let replaced = if behind.is_empty() {
             let page = ItemPage { limit: 1, after: Some(item.sequence), order: Order::Asc };
             reader.items(&history, page).await?.items.pop()
         } else {
             Some(behind.swap_remove(0))
         };
-        Ok(Asked { owner, conversation, history, said, replaced })
+        let (place, model) = match replaced {
+            Some(Item { id, making, .. }) => {
+                (Place::Anew { why: format!("Before {id} was regenerated"), before: id }, making.model)
+            }
+            None => (Place::End(history), None),
+        };
+        Ok(Asked { owner, conversation, said, question, new: Vec::new(), place, model })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place that both ways of asking again come to")]
-    async fn ask_again(
-        &self,
-        conversation: &Conversation,
-        turn: Turn,
-        said: &[Item],
-        question: ItemId,
-        again: &Again,
-        notes: impl Notes,
-        show: Show,
-    ) -> Result<Outcome> {
+    async fn ask_again(&self, asked: Asked, again: &Again, notes: impl Notes, show: Show) -> Result<Outcome> {
         let mut told = Messages::default();
-        for item in said {
+        for item in asked.said.iter().chain([&asked.question]) {
             told.item(item);
         }
         let said = told.finish();
-        let asked = said.last().map(super::Said::to_json).transpose().map_err(Error::internal)?;
-        let model = self.model(again.model.as_deref(), &turn.owner).await?;
-        let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([asked]))].into();
+        let last = said.last().map(super::Said::to_json).transpose().map_err(Error::internal)?;
+        let model = self.model(again.model.as_ref().or(asked.model.as_ref()), &asked.owner).await?;
+        let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([last]))].into();
         let options = [
             ("temperature", again.temperature.map(Value::from)),
             ("max_tokens", again.max_tokens.map(Value::from)),
@@ -238,9 +210,10 @@ impl Turns {
             question: 1,
             hints: Hints::default(),
         };
-        let (owner, about) = (turn.owner.clone(), question.clone());
+        let (owner, question, about) = (asked.owner.clone(), asked.question.id.clone(), asked.question.id.clone());
         let report: super::Report = Box::new(move |kept| show(&regenerated(kept, about)));
-        let plan = Plan { conversation: Some(conversation.clone()), turn: Some(turn), report: Some(report) };
+        let conversation = Some(asked.conversation.clone());
+        let plan = Plan { conversation, turn: Some(asked.into_turn()), report: Some(report) };
         let (answer, kept) = self.ask(&owner, ask, plan, notes).await?;
         match (answer.reply, kept) {
             (Reply::Stream(events), _) => Ok(Outcome::Stream(events)),
@@ -250,9 +223,9 @@ impl Turns {
     }
 
     /// The model to ask: the one that is named, else the one that the user prefers, else the first.
-    async fn model(&self, named: Option<&str>, owner: &UserId) -> Result<String> {
+    async fn model(&self, named: Option<&String>, owner: &UserId) -> Result<String> {
         if let Some(named) = named {
-            return Ok(named.to_owned());
+            return Ok(named.clone());
         }
         let person = self.0.prompt.memories().people().get(owner).await?;
         let preferred = person.settings.preferences.get("selected_model").and_then(Value::as_str);
