@@ -71,9 +71,7 @@ impl Conversations {
     ) -> Result<Edited> {
         let description = format!("Edited {}", item.id);
         let backup = self.begin_anew(tx, owner, id, (history, item), &description).await?;
-        let edited =
-            ItemIn { kind: "message", role: Some("user"), status: Some("completed"), call_id: None, body, text };
-        let new = vec![self.new_item(edited)];
+        let new = vec![self.new_item(ItemIn::message("user", body, text))];
         let mut added = appended(tx.append_items(owner, id, None, new, false, self.clock.now()).await?)?;
         let item = added.pop().ok_or_else(item_not_found)?;
         let new_branch = find(tx, owner, id, &item.branch).await?;

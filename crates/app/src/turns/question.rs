@@ -142,7 +142,7 @@ fn message(role: &'static str, parts: &[Value]) -> ItemIn {
     let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
     let text = plain(&texts.join("\n"));
     let body = json!({"content": parts}).to_string();
-    ItemIn { kind: "message", role: Some(role), status: Some("completed"), call_id: None, body, text: Some(text) }
+    ItemIn::message(role, body, Some(text))
 }
 
 /// An answer's text as an item.

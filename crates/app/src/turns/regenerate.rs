@@ -122,9 +122,7 @@ impl Turns {
     fn put_in_other_words(&self, asked: &mut Asked, content: &RawValue) -> Result<()> {
         let former = &mut asked.question;
         let (body, text) = items::with_content(&former.body, Some("user"), content, "content")?;
-        let edited =
-            items::ItemIn { kind: "message", role: Some("user"), status: Some("completed"), call_id: None, body, text };
-        let question = self.0.conversations.new_item(edited);
+        let question = self.0.conversations.new_item(items::ItemIn::message("user", body, text));
         asked.place = Place::Anew { before: former.id.clone(), why: format!("Edited {}", former.id) };
         (former.id, former.body) = (question.id.clone(), question.body.clone());
         asked.new = vec![question];

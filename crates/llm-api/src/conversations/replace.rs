@@ -56,11 +56,7 @@ pub(crate) async fn replace(
     Json(request): Json<Request>,
 ) -> Result<Json<View>> {
     let Request { title, project_id, metadata, referrer } = request;
-    let metadata = match metadata {
-        Change::Keep => None,
-        Change::Clear => Some(MetadataChange::Replace(BTreeMap::new())),
-        Change::Set(all) => Some(MetadataChange::Replace(all)),
-    };
+    let metadata = metadata.cleared_as(BTreeMap::new()).map(MetadataChange::Replace);
     let change = ConversationChange { title, referrer, project_id, metadata };
     Ok(Json(conversations.update(&caller, &id, change).await?.into()))
 }

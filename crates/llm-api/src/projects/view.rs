@@ -2,9 +2,10 @@
 
 use app::projects::ProjectChange;
 use domain::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use store::CountedProject;
 use utoipa::ToSchema;
+use wire::patch::Change;
 
 /// A project. Times are seconds since the Unix epoch.
 #[derive(Serialize, ToSchema)]
@@ -66,13 +67,13 @@ pub(crate) struct Request {
     #[schema(nullable = false, example = "Thesis", min_length = 1, max_length = 120)]
     name: Option<String>,
     /// What it is for; null or empty for none.
-    #[serde(default, deserialize_with = "clearable")]
-    #[schema(max_length = 2_000)]
-    description: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 2_000)]
+    description: Change<String>,
     /// What the model is told first in each of its conversations; null or empty for nothing.
-    #[serde(default, deserialize_with = "clearable")]
-    #[schema(max_length = 32_768, example = "Answer in British English.")]
-    instruction: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 32_768, example = "Answer in British English.")]
+    instruction: Change<String>,
     /// Whether it is to be at hand.
     #[serde(alias = "favorite")]
     #[schema(nullable = false)]
@@ -83,14 +84,10 @@ pub(crate) struct Request {
     is_archived: Option<bool>,
 }
 
-/// A text that may be null, which empties it; absent it is not touched.
-fn clearable<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(Option::<String>::deserialize(input)?.unwrap_or_default()))
-}
-
 impl Request {
     pub(super) fn into_change(self) -> ProjectChange {
         let Self { name, description, instruction, is_favorite, is_archived } = self;
+        let [description, instruction] = [description, instruction].map(|text| text.cleared_as(String::new()));
         ProjectChange { name, description, instruction, is_favorite, is_archived }
     }
 }

@@ -57,6 +57,13 @@ pub struct ItemIn {
     pub text: Option<String>,
 }
 
+impl ItemIn {
+    /// A whole message, of a body that is in order.
+    pub fn message(role: &'static str, body: String, text: Option<String>) -> Self {
+        Self { kind: kinds::MESSAGE, role: Some(role), status: Some("completed"), call_id: None, body, text }
+    }
+}
+
 /// Reads the items of a call; `param` is the list's path.
 ///
 /// # Errors
