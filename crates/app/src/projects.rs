@@ -8,6 +8,8 @@ use domain::{
 };
 use store::{CountedProject, NameTaken, Store};
 
+use crate::text::is_invisible;
+
 /// Longest name, in characters.
 pub const MAX_NAME: usize = 120;
 /// Longest description, in characters.
@@ -158,6 +160,7 @@ fn read_id(id: &str) -> Result<ProjectId> {
 }
 
 fn read_name(name: &str) -> Result<String> {
+    let name = name.replace(is_invisible, "");
     let name = name.trim();
     let length = name.chars().count();
     if length == 0 || length > MAX_NAME {

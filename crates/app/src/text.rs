@@ -17,6 +17,18 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// A text on one line as a title, without what cannot be seen.
+pub(crate) fn title(text: &str) -> String {
+    one_line(&text.replace(is_invisible, ""))
+}
+
+/// Marks that turn the direction of what follows, up to what stands around the title, and those that show nothing by
+/// themselves. Joiners stay: scripts and emoji need them.
+pub(crate) fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +37,11 @@ mod tests {
     fn a_line_has_the_words_and_nothing_else() {
         assert_eq!(one_line("  How\n\nmany?\u{7}\tNow "), "How many? Now");
         assert_eq!(one_line(" \n"), "");
+    }
+
+    #[test]
+    fn a_title_has_no_marks_that_turn_the_page_around_it() {
+        assert_eq!(title("\u{202e}a\u{2066} \u{200f} b\u{200e}c \u{2069}\n"), "a bc");
+        assert_eq!(title("\u{1f469}\u{200d}\u{1f9af}"), "\u{1f469}\u{200d}\u{1f9af}");
     }
 }

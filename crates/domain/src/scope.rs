@@ -96,7 +96,7 @@ registry! {
     ProjectsRead = "projects:read", "See its owner's projects.";
     ProjectsWrite = "projects:write", "Make, change and delete its owner's projects.";
     SharesRead = "shares:read", "See what its owner shares.";
-    SharesWrite = "shares:write", "Share its owner's conversations with whoever has a link, and end that.";
+    SharesWrite = "shares:write", "Share its owner's conversations with whoever has a link, as far as the key reads them, and end that.";
     MemoriesRead = "memories:read", "See what is remembered about its owner.";
     MemoriesWrite = "memories:write", "Change what is remembered about its owner.";
     ProfileRead = "profile:read", "See its owner's profile and settings.";

@@ -5,7 +5,7 @@
 //!
 //! - Percent-encoded letters, digits and `-._~` are decoded (RFC 3986, 6.2.2.2), then `.` and `..` are resolved.
 //! - Repeated slashes become one and a trailing slash goes, since clients join base addresses carelessly.
-//! - `%2F` stays where ids may hold slashes, behind a `/models/` segment, and is refused elsewhere.
+//! - `%2F` stays where ids may hold slashes, behind a segment `models` or `by-call-id`, and is refused elsewhere.
 //! - Refused: backslashes, control characters, broken percent-encoding, and encoding of what is already encoded.
 
 use std::borrow::Cow;
@@ -15,6 +15,9 @@ use http::{Request, Uri};
 
 /// Longest accepted request target, in bytes (`security.md` G3).
 pub const MAX_LENGTH: usize = 8 * 1024;
+
+/// What stands before ids that may hold slashes: those that vendors and models make up.
+const SLASHED: [&str; 2] = ["models", "by-call-id"];
 
 /// Refuses an address longer than [`MAX_LENGTH`].
 ///
@@ -67,7 +70,7 @@ pub fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
             other => segments.push(other),
         }
     }
-    let ids_may_hold_slashes = |at: usize| segments[..at].contains(&"models");
+    let ids_may_hold_slashes = |at: usize| segments[..at].iter().any(|before| SLASHED.contains(before));
     for (at, segment) in segments.iter().enumerate() {
         if segment.contains("%2F") && !ids_may_hold_slashes(at) {
             return Err(ambiguous("an encoded slash"));
@@ -154,6 +157,7 @@ mod tests {
             ("/v1/%6dodels", "/v1/models"),
             ("/v1/models/a%2fb", "/v1/models/a%2Fb"),
             ("/v1/models/a/b.gguf", "/v1/models/a/b.gguf"),
+            ("/v1/conversations/c/items/by-call-id/a%2fb", "/v1/conversations/c/items/by-call-id/a%2Fb"),
             ("/v1/models/..%2f..", "/v1/models/..%2F.."),
             ("/v1/models/100%25", "/v1/models/100%25"),
             ("/v1/models/%C3%A9", "/v1/models/%C3%A9"),
@@ -185,6 +189,7 @@ mod tests {
             "/v1/%00",
             "/v1/%0a",
             "/models%2f..%2fadmin",
+            "/v1/by-call-id%2fa",
         ] {
             assert_eq!(normalize(path).unwrap_err().code(), "invalid_url", "{path}");
         }

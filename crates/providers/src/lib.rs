@@ -114,6 +114,11 @@ pub trait ChatProvider: Send + Sync + 'static {
         None
     }
 
+    /// Whether the model thinks before it answers, where that is known.
+    fn reasons(&self, _model: &str) -> Option<bool> {
+        None
+    }
+
     /// Whether it is left alone for now because it failed again and again.
     fn is_suspended(&self) -> bool {
         false

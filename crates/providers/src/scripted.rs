@@ -63,6 +63,10 @@ impl ChatProvider for Scripted {
         Box::pin(async { Ok(offers) })
     }
 
+    fn reasons(&self, _model: &str) -> Option<bool> {
+        Some(false)
+    }
+
     fn complete(&self, call: Call) -> BoxFuture<'_, Result<Whole>> {
         Box::pin(async move {
             let script = Script::of(&call.model)?;

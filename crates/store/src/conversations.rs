@@ -33,6 +33,11 @@ const UPDATE: &str = "UPDATE conversations
 const DELETE: &str = "UPDATE conversations SET deleted_at = $3 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
 const DELETE_MANY: &str = "UPDATE conversations SET deleted_at = ";
 const DELETE_ALL: &str = "UPDATE conversations SET deleted_at = $2 WHERE user_id = $1 AND deleted_at IS NULL";
+// Rows are locked in one order: transactions that lock some of the same would wait for each other otherwise.
+const LOCK_MANY: &str = "SELECT key FROM conversations
+    WHERE user_id = $1 AND id = ANY($2) AND deleted_at IS NULL ORDER BY key FOR UPDATE";
+const LOCK_ALL: &str = "SELECT COUNT(*) FROM
+    (SELECT key FROM conversations WHERE user_id = $1 AND deleted_at IS NULL ORDER BY key FOR UPDATE) locked";
 const PURGE_ITEMS: &str = "DELETE FROM conversation_items WHERE key IN (
     SELECT i.key FROM conversations c JOIN conversation_items i ON i.conversation = c.key
     WHERE c.deleted_at <= $1 LIMIT $2)";
@@ -156,6 +161,10 @@ impl Tx {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+        if let Conn::Postgres(c) = self.conn() {
+            let ids: Vec<&str> = ids.iter().map(ConversationId::as_str).collect();
+            sqlx::query(LOCK_MANY).bind(owner.as_str()).bind(ids).execute(c).await?;
+        }
         let deleted: Vec<String> = on!(self, c => {
             let mut query = sqlx::QueryBuilder::new(DELETE_MANY);
             query.push_bind(now.micros()).push(" WHERE user_id = ").push_bind(owner.as_str());
@@ -172,6 +181,9 @@ impl Tx {
 
     /// Deletes all of the owner's conversations; says how many those were.
     pub async fn delete_all_conversations(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        if let Conn::Postgres(c) = self.conn() {
+            sqlx::query(LOCK_ALL).bind(owner.as_str()).execute(c).await?;
+        }
         Ok(on!(self, c => sqlx::query(DELETE_ALL)
             .bind(owner.as_str())
             .bind(now.micros())

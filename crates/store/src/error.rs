@@ -23,6 +23,9 @@ pub enum StoreError {
     /// No connection, or none in time.
     #[error("the database does not answer")]
     Unavailable(#[source] Option<sqlx::Error>),
+    /// Others wrote the same at the same moment, and one of them had to give way.
+    #[error("another transaction was in the way")]
+    Contended(#[source] sqlx::Error),
     /// The disk is full.
     #[error("the database has no room left on its disk")]
     Full(#[source] sqlx::Error),
@@ -75,6 +78,8 @@ pub enum StoreError {
 const SQLITE_DAMAGED: &[i32] = &[11, 26];
 const SQLITE_DISK: &[i32] = &[10];
 const SQLITE_FULL: &[i32] = &[13];
+/// PostgreSQL's codes for transactions that wait for each other, and for those whose order mattered.
+const POSTGRES_CONTENDED: [&str; 2] = ["40P01", "40001"];
 /// PostgreSQL's codes for a full disk; connections refused, cut or used up; shutting down or starting.
 const POSTGRES_FULL: &str = "53100";
 const POSTGRES_AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "08006", "08003"];
@@ -90,6 +95,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_FULL) => Self::Full(error),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 Some(POSTGRES_FULL) => Self::Full(error),
+                Some(code) if POSTGRES_CONTENDED.contains(&code) => Self::Contended(error),
                 Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error)),
                 _ => Self::Statement(error),
             },
@@ -122,6 +128,7 @@ impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         let message = match error {
             StoreError::Unavailable(_) => "The database does not answer at the moment.",
+            StoreError::Contended(_) => "Somebody else was changing the same at this moment. Try again.",
             StoreError::Full(_) | StoreError::Disk(_) => "The server cannot store anything at the moment.",
             other => return Self::internal(other),
         };

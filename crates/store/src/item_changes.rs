@@ -2,12 +2,9 @@
 //!
 //! The functions expect that the transaction holds the conversation ([`Tx::lock_conversation`]).
 
-use domain::{
-    Timestamp,
-    ids::{ItemId, UserId},
-};
+use domain::{Timestamp, ids::ItemId};
 
-use crate::{History, Result, Tx, engine::on, history::Part, items::ItemRow};
+use crate::{History, Result, Tx, engine::on, history::Part};
 
 const COPY: &str = "INSERT INTO conversation_item_changes (conversation, line, item, body, changed_at)
     SELECT v.conversation, $3, v.item, v.body, v.changed_at
@@ -33,7 +30,7 @@ impl Tx {
     /// Takes an item out of one branch; `false` when the branch does not show it. An item that no branch shows any more
     /// is gone for good.
     pub async fn hide_item(&mut self, history: &History, id: &ItemId, now: Timestamp) -> Result<bool> {
-        let Some(row) = self.shown_row(history, id).await? else { return Ok(false) };
+        let Some(row) = self.item_row(history, id).await? else { return Ok(false) };
         self.change_row(history, row.key, None, now).await?;
         let uncounted = on!(self, c => sqlx::query(UNCOUNT_ACTIVE)
             .bind(history.owner.as_str())
@@ -57,21 +54,16 @@ impl Tx {
     /// found: the former text and the new. `false` when the branch does not show it.
     pub async fn change_item(
         &mut self,
-        owner: &UserId,
         history: &History,
         id: &ItemId,
         body: &str,
         text: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let Some(row) = self.shown_row(history, id).await? else { return Ok(false) };
+        let Some(row) = self.item_row(history, id).await? else { return Ok(false) };
         self.change_row(history, row.key, Some(body), now).await?;
-        self.index_item(owner, row.key, text).await?;
+        self.index_item(&history.owner, row.key, text).await?;
         Ok(true)
-    }
-
-    async fn shown_row(&mut self, history: &History, id: &ItemId) -> Result<Option<ItemRow>> {
-        Ok(self.item_row(history, id).await?.filter(|row| history.reaches(row.line, row.sequence)))
     }
 
     async fn change_row(&mut self, history: &History, item: i64, body: Option<&str>, now: Timestamp) -> Result<()> {

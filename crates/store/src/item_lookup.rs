@@ -14,7 +14,8 @@ use crate::{
 
 const PLACES_BY_ID: &str = "SELECT id, line, sequence FROM conversation_items WHERE conversation = $1 AND id = $2";
 const PLACES_BY_CALL: &str = "SELECT id, line, sequence FROM conversation_items
-    WHERE conversation = $1 AND call_id = $2 AND ($3 IS NULL OR type = $3) ORDER BY sequence DESC LIMIT 100";
+    WHERE conversation = $1 AND call_id = $2 AND ($3 IS NULL OR type = $3)
+    ORDER BY type LIKE '%_output', sequence DESC LIMIT 100";
 const BRANCHES: &str =
     "SELECT line, name, history FROM conversation_branches WHERE conversation = $1 ORDER BY line DESC";
 
@@ -38,24 +39,21 @@ impl Reader {
             .bind(active.conversation)
             .bind(item.as_str())
             .fetch_optional(c).await)?;
-        match place {
-            Some(place) => self.shown_elsewhere(&active, &place).await,
-            None => Ok(None),
-        }
+        self.shown_elsewhere(&active, place.as_slice()).await
     }
 
-    /// The items of a call, newest first, as the active branch shows them or else the newest that does: the call, its
-    /// output, or those of one type. None when no conversation of the owner's has the id.
+    /// The newest item of a call, as the active branch shows it or else the newest that does: of one type when that is
+    /// named, else the call itself, else its output. `None` as for [`Reader::find_item`].
     pub async fn find_call(
         &mut self,
         owner: &UserId,
         id: &ConversationId,
         call_id: &str,
         kind: Option<&str>,
-    ) -> Result<Vec<Item>> {
-        let Some((_, Some(active))) = self.history(owner, id, None).await? else { return Ok(Vec::new()) };
-        let shown = self.items_of_call(&active, call_id, kind).await?;
-        if !shown.is_empty() {
+    ) -> Result<Option<Item>> {
+        let Some((_, Some(active))) = self.history(owner, id, None).await? else { return Ok(None) };
+        let shown = self.item_of_call(&active, call_id, kind).await?;
+        if shown.is_some() {
             return Ok(shown);
         }
         let places: Vec<PlaceRow> = on!(self, c => sqlx::query_as(PLACES_BY_CALL)
@@ -63,29 +61,25 @@ impl Reader {
             .bind(call_id)
             .bind(kind)
             .fetch_all(c).await)?;
-        let mut found = Vec::new();
-        for place in &places {
-            found.extend(self.shown_elsewhere(&active, place).await?.map(|(_, item)| item));
-        }
-        Ok(found)
+        Ok(self.shown_elsewhere(&active, &places).await?.map(|(_, item)| item))
     }
 
-    /// The item of this place, as the newest branch that shows it does.
-    async fn shown_elsewhere(
-        &mut self,
-        active: &History,
-        (id, line, sequence): &PlaceRow,
-    ) -> Result<Option<(History, Item)>> {
-        let id: ItemId = text::id(id, "conversation_items.id")?;
+    /// The first item of these places that a branch shows, as the newest branch does.
+    async fn shown_elsewhere(&mut self, active: &History, places: &[PlaceRow]) -> Result<Option<(History, Item)>> {
+        if places.is_empty() {
+            return Ok(None);
+        }
         let branches: Vec<(i64, String, PartsColumn)> =
             on!(self, c => sqlx::query_as(BRANCHES).bind(active.conversation).fetch_all(c).await)?;
-        for (own, name, parts) in branches {
-            let history = History { branch: name, line: own, before: parts_from_column(parts), ..active.clone() };
-            if !history.reaches(*line, *sequence) {
-                continue;
-            }
-            if let Some(item) = self.item(&history, &id).await? {
-                return Ok(Some((history, item)));
+        let history =
+            |(line, branch, parts)| History { branch, line, before: parts_from_column(parts), ..active.clone() };
+        let histories: Vec<History> = branches.into_iter().map(history).collect();
+        for (id, line, sequence) in places {
+            let id: ItemId = text::id(id, "conversation_items.id")?;
+            for history in histories.iter().filter(|history| history.reaches(*line, *sequence)) {
+                if let Some(item) = self.item(history, &id).await? {
+                    return Ok(Some((history.clone(), item)));
+                }
             }
         }
         Ok(None)

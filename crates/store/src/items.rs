@@ -9,13 +9,23 @@ use domain::{
 
 use crate::{History, Reader, Result, StoreError, Tx, engine::on, text};
 
-/// What a page needs of an item, `$3` being the line of the branch that shows it.
+/// What a page needs of an item, `$3` being the line of the branch that shows it. With `short` a long body is left out,
+/// since many are read at once; both databases know a column's length without reading it.
 macro_rules! select {
-    ($($rest:literal)*) => {
+    (short $($rest:literal)*) => {
+        select!(
+            "CASE WHEN COALESCE(octet_length(v.body), octet_length(i.body)) <= 65536 THEN COALESCE(v.body, i.body) END",
+            $($rest)*
+        )
+    };
+    (whole $($rest:literal)*) => {
+        select!("COALESCE(v.body, i.body)", $($rest)*)
+    };
+    ($body:literal, $($rest:literal)*) => {
         concat!(
-            "SELECT i.key, i.id, i.line, i.sequence, i.type, i.role, i.status, i.call_id,
-                COALESCE(v.body, i.body) AS body, i.model, i.usage, i.finish_reason, i.rating, i.rating_comment,
-                i.rated_at, i.created_at, i.ended_at, v.changed_at
+            "SELECT i.key, i.id, i.line, i.sequence, i.type, i.role, i.status, i.call_id, ", $body, " AS body,
+                i.model, i.usage, i.finish_reason, i.rating, i.rating_comment, i.rated_at, i.created_at, i.ended_at,
+                v.changed_at
             FROM conversations c JOIN conversation_items i ON i.conversation = c.key
                 LEFT JOIN conversation_item_changes v
                     ON v.conversation = i.conversation AND v.line = $3 AND v.item = i.key
@@ -26,10 +36,15 @@ macro_rules! select {
 }
 
 const PAGE_DOWN: &str =
-    select!(" AND i.line = $4 AND i.sequence < $5 AND i.sequence <= $6 ORDER BY i.sequence DESC LIMIT $7");
-const PAGE_UP: &str = select!(" AND i.line = $4 AND i.sequence > $5 AND i.sequence <= $6 ORDER BY i.sequence LIMIT $7");
-const BY_ID: &str = select!(" AND i.id = $4");
-const BY_CALL: &str = select!(" AND i.call_id = $4 AND ($5 IS NULL OR i.type = $5) ORDER BY i.sequence DESC LIMIT 100");
+    select!(short " AND i.line = $4 AND i.sequence < $5 AND i.sequence <= $6 ORDER BY i.sequence DESC LIMIT $7");
+const PAGE_UP: &str =
+    select!(short " AND i.line = $4 AND i.sequence > $5 AND i.sequence <= $6 ORDER BY i.sequence LIMIT $7");
+const BY_ID: &str = select!(whole " AND i.id = $4");
+const BY_CALL: &str = select!(
+    short " AND i.call_id = $4 AND ($5 IS NULL OR i.type = $5)
+    ORDER BY i.type LIKE '%_output', i.sequence DESC LIMIT 100"
+);
+const BEHIND_CALL: &str = select!(short " AND i.call_id = $4 AND i.sequence > $5 ORDER BY i.sequence LIMIT 100");
 const TAKE: &str = "UPDATE conversations SET updated_at = $4, next_sequence = next_sequence + $5,
         item_count = item_count + CASE WHEN active_branch = COALESCE($3, active_branch) THEN $5 ELSE 0 END
     WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
@@ -62,6 +77,8 @@ const ROWS: usize = 1_000;
 pub struct ItemPage {
     /// Items at most.
     pub limit: u32,
+    /// Bytes of their bodies at most; the first item is there whatever its size.
+    pub bytes: usize,
     /// Where the last item already seen stood.
     pub after: Option<u64>,
     /// The direction.
@@ -109,7 +126,7 @@ pub(crate) struct ItemRow {
     role: Option<String>,
     status: Option<String>,
     call_id: Option<String>,
-    body: String,
+    body: Option<String>,
     model: Option<String>,
     usage: Option<String>,
     finish_reason: Option<String>,
@@ -135,7 +152,7 @@ impl ItemRow {
             branch: branch.to_owned(),
             sequence: self.sequence.unsigned_abs(),
             head: Head { kind: self.kind, role: self.role, status: self.status, call_id: self.call_id },
-            body: self.body,
+            body: self.body.ok_or(StoreError::Corrupt { column: "conversation_items.body" })?,
             making: Making { model: self.model, usage: self.usage, finish_reason: self.finish_reason },
             rating,
             created_at: Timestamp::from_micros(self.created_at),
@@ -149,8 +166,27 @@ impl Reader {
     /// A page of a history. It costs the same wherever it lies, and one statement for each line it touches.
     pub async fn items(&mut self, history: &History, page: ItemPage) -> Result<Page<Item>> {
         let rows = self.item_rows(history, page, page.limit as usize + 1).await?;
-        let items = rows.into_iter().map(|row| row.into_item(&history.branch)).collect::<Result<Vec<_>>>()?;
-        Ok(Page::from_lookahead(items, page.limit))
+        let Page { items: rows, mut has_more, .. } = Page::from_lookahead(rows, page.limit);
+        let (mut items, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+        for row in rows {
+            let Some(item) = self.whole_item(history, row).await? else { continue };
+            bytes += item.body.len();
+            if bytes > page.bytes && !items.is_empty() {
+                has_more = true;
+                break;
+            }
+            items.push(item);
+        }
+        Ok(Page { items, has_more, total: None })
+    }
+
+    /// The item of a row whose body may have been left out; `None` when it is gone by now.
+    async fn whole_item(&mut self, history: &History, row: ItemRow) -> Result<Option<Item>> {
+        let row = match row.body {
+            Some(_) => Some(row),
+            None => self.item_row(history, &text::id(&row.id, "conversation_items.id")?).await?,
+        };
+        row.map(|row| row.into_item(&history.branch)).transpose()
     }
 
     async fn item_rows(&mut self, history: &History, page: ItemPage, wanted: usize) -> Result<Vec<ItemRow>> {
@@ -187,23 +223,24 @@ impl Reader {
 
     /// The item, if the branch shows it.
     pub async fn item(&mut self, history: &History, id: &ItemId) -> Result<Option<Item>> {
-        let row = self.item_row(history, id).await?.filter(|row| history.reaches(row.line, row.sequence));
+        let row = self.item_row(history, id).await?;
         row.map(|row| row.into_item(&history.branch)).transpose()
     }
 
-    /// The row of an item that some branch of the conversation shows; with what this branch changed of it, unless the
-    /// branch hides it.
+    /// The row of an item that the branch shows, with what the branch changed of it.
     pub(crate) async fn item_row(&mut self, history: &History, id: &ItemId) -> Result<Option<ItemRow>> {
-        Ok(on!(self, c => sqlx::query_as(BY_ID)
+        let row: Option<ItemRow> = on!(self, c => sqlx::query_as(BY_ID)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(history.line)
             .bind(id.as_str())
-            .fetch_optional(c).await)?)
+            .fetch_optional(c).await)?;
+        Ok(row.filter(|row| history.reaches(row.line, row.sequence)))
     }
 
-    /// The items of a call that the branch shows, newest first: the call, its output, or those of one type.
-    pub async fn items_of_call(&mut self, history: &History, call_id: &str, kind: Option<&str>) -> Result<Vec<Item>> {
+    /// The newest item of a call that the branch shows: of one type when that is named, else the call itself, else its
+    /// output.
+    pub async fn item_of_call(&mut self, history: &History, call_id: &str, kind: Option<&str>) -> Result<Option<Item>> {
         let rows: Vec<ItemRow> = on!(self, c => sqlx::query_as(BY_CALL)
             .bind(history.owner.as_str())
             .bind(history.conversation)
@@ -211,15 +248,32 @@ impl Reader {
             .bind(call_id)
             .bind(kind)
             .fetch_all(c).await)?;
-        let shown = rows.into_iter().filter(|row| history.reaches(row.line, row.sequence));
-        shown.map(|row| row.into_item(&history.branch)).collect()
+        match rows.into_iter().find(|row| history.reaches(row.line, row.sequence)) {
+            Some(row) => self.whole_item(history, row).await,
+            None => Ok(None),
+        }
     }
-}
 
-impl Reader {
+    /// The outputs of a call that the branch shows: a later call may have been given the same id.
+    pub async fn outputs_of_call(&mut self, history: &History, call: &Item) -> Result<Vec<ItemId>> {
+        let rows: Vec<ItemRow> = on!(self, c => sqlx::query_as(BEHIND_CALL)
+            .bind(history.owner.as_str())
+            .bind(history.conversation)
+            .bind(history.line)
+            .bind(&call.head.call_id)
+            .bind(i64::try_from(call.sequence).unwrap_or(i64::MAX))
+            .fetch_all(c).await)?;
+        let shown = rows.iter().filter(|row| history.reaches(row.line, row.sequence));
+        let own = shown.take_while(|row| row.kind.ends_with("_output"));
+        own.map(|row| text::id(&row.id, "conversation_items.id")).collect()
+    }
+
     /// The last row that the branch shows before this number, or of all.
     pub(crate) async fn row_before(&mut self, history: &History, sequence: Option<u64>) -> Result<Option<ItemRow>> {
-        Ok(self.item_rows(history, ItemPage { limit: 1, after: sequence, order: Order::Desc }, 1).await?.pop())
+        Ok(self
+            .item_rows(history, ItemPage { limit: 1, bytes: 0, after: sequence, order: Order::Desc }, 1)
+            .await?
+            .pop())
     }
 }
 

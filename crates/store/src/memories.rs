@@ -9,19 +9,36 @@ use domain::{
 
 use crate::{Reader, Result, StoreError, Tx, engine::on, text};
 
-const GET: &str = "SELECT id, user_id, project_id, kind, content, source, embedder, vector, created_at, updated_at
-    FROM memories WHERE user_id = $1 AND id = $2";
-const LIST_DOWN: &str = "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at
-    FROM memories WHERE user_id = $1 AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3)
-        AND ($4 IS NULL OR id < $4)
-    ORDER BY id DESC LIMIT $5";
-const LIST_UP: &str = "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at
-    FROM memories WHERE user_id = $1 AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3)
-        AND ($4 IS NULL OR id > $4)
-    ORDER BY id LIMIT $5";
-const ALL: &str = "SELECT id, user_id, project_id, kind, content, source, embedder, vector, created_at, updated_at
-    FROM memories WHERE user_id = $1 ORDER BY id DESC LIMIT $2";
-const COUNT: &str = "SELECT COUNT(*) FROM memories WHERE user_id = $1";
+/// A statement about memories, without those of deleted projects.
+macro_rules! live {
+    ($select:literal $($rest:literal)*) => {
+        concat!(
+            $select,
+            " FROM memories WHERE user_id = $1 AND NOT EXISTS
+                (SELECT 1 FROM projects p WHERE p.id = memories.project_id AND p.deleted_at IS NOT NULL)",
+            $($rest,)*
+        )
+    };
+}
+
+const GET: &str = live!(
+    "SELECT id, user_id, project_id, kind, content, source, embedder, vector, created_at, updated_at" " AND id = $2"
+);
+const LIST_DOWN: &str = live!(
+    "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at"
+    " AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR id < $4)
+    ORDER BY id DESC LIMIT $5"
+);
+const LIST_UP: &str = live!(
+    "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at"
+    " AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR id > $4)
+    ORDER BY id LIMIT $5"
+);
+const ALL: &str = live!(
+    "SELECT id, user_id, project_id, kind, content, source, embedder, vector, created_at, updated_at"
+    " ORDER BY id DESC LIMIT $2"
+);
+const COUNT: &str = live!("SELECT COUNT(*)");
 const KNOWN: &str = "SELECT id FROM memories WHERE user_id = $1 AND project_id = $2 AND digest = $3";
 const INSERT: &str = "INSERT INTO memories
     (id, user_id, project_id, kind, content, digest, source, embedder, vector, created_at, updated_at)

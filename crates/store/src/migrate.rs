@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 "0011_prompts",
     12 "0012_external_sign_in",
     13 "0013_identity_upkeep",
+    14 "0014_deleted_projects",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.

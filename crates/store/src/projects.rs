@@ -47,12 +47,22 @@ const UPDATE: &str = "UPDATE projects SET name = $3, description = $4, instructi
         archived_at = $7, updated_at = $8
     WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
 const DELETE: &str = "UPDATE projects SET deleted_at = $3 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
-const LOCK: &str = "SELECT id FROM projects WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
-const LOCK_SHARED: &str = "SELECT id FROM projects WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE";
+const HOLD: &str = "SELECT COUNT(*) FROM
+    (SELECT id FROM projects WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE) held";
 const DETACH: &str =
     "UPDATE conversations SET project_id = NULL WHERE user_id = $1 AND project_id = $2 AND deleted_at IS NULL";
 const DELETE_CONVERSATIONS: &str =
     "UPDATE conversations SET deleted_at = $3 WHERE user_id = $1 AND project_id = $2 AND deleted_at IS NULL";
+// In one order, as for every other statement that locks several.
+const LOCK_CONVERSATIONS: &str = "SELECT COUNT(*) FROM (SELECT key FROM conversations
+    WHERE user_id = $1 AND project_id = $2 AND deleted_at IS NULL ORDER BY key FOR UPDATE) locked";
+const PURGE_MEMORIES: &str = "DELETE FROM memories WHERE id IN (
+    SELECT m.id FROM projects p JOIN memories m ON m.user_id = p.user_id AND m.project_id = p.id
+    WHERE p.deleted_at <= $1 LIMIT $2)";
+const PURGE: &str = "DELETE FROM projects WHERE id IN (
+    SELECT p.id FROM projects p WHERE p.deleted_at <= $1
+        AND NOT EXISTS (SELECT 1 FROM memories m WHERE m.user_id = p.user_id AND m.project_id = p.id)
+    LIMIT $2)";
 
 /// Another living project of the owner has the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,15 +221,8 @@ impl Tx {
     /// Whether this is a living project of the owner's, which then stays one until this transaction ends: for what is
     /// about to be put into it. SQLite has one writer and needs no lock.
     pub async fn hold_project(&mut self, owner: &UserId, id: &ProjectId) -> Result<bool> {
-        let found: Option<String> = match self.conn() {
-            Conn::Sqlite(c) => {
-                sqlx::query_scalar(LOCK).bind(owner.as_str()).bind(id.as_str()).fetch_optional(c).await?
-            }
-            Conn::Postgres(c) => {
-                sqlx::query_scalar(LOCK_SHARED).bind(owner.as_str()).bind(id.as_str()).fetch_optional(c).await?
-            }
-        };
-        Ok(found.is_some())
+        let statement = if matches!(self.conn(), Conn::Postgres(_)) { HOLD } else { EXISTS };
+        self.owns(statement, owner, id.as_str()).await
     }
 
     /// Deletes a project, softly; `false` when the owner has no such project. Its conversations are the caller's to
@@ -233,8 +236,17 @@ impl Tx {
         Ok(changed > 0)
     }
 
+    /// Locks the conversations of a project, whatever is to become of them. SQLite has one writer.
+    async fn lock_conversations_of_project(&mut self, owner: &UserId, project: &ProjectId) -> Result<()> {
+        if let Conn::Postgres(c) = self.conn() {
+            sqlx::query(LOCK_CONVERSATIONS).bind(owner.as_str()).bind(project.as_str()).execute(c).await?;
+        }
+        Ok(())
+    }
+
     /// Takes all conversations out of a project; says how many.
     pub async fn detach_conversations(&mut self, owner: &UserId, project: &ProjectId) -> Result<u64> {
+        self.lock_conversations_of_project(owner, project).await?;
         Ok(on!(self, c => sqlx::query(DETACH)
             .bind(owner.as_str())
             .bind(project.as_str())
@@ -248,10 +260,26 @@ impl Tx {
         project: &ProjectId,
         now: Timestamp,
     ) -> Result<u64> {
+        self.lock_conversations_of_project(owner, project).await?;
         Ok(on!(self, c => sqlx::query(DELETE_CONVERSATIONS)
             .bind(owner.as_str())
             .bind(project.as_str())
             .bind(now.micros())
             .execute(c).await.map(|done| done.rows_affected()))?)
+    }
+
+    /// Removes what was deleted until `before` for good: at most `limit` memories, and when there are none left, at most
+    /// `limit` projects. Says how many rows went; 0 when nothing is left to do.
+    pub async fn purge_projects(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
+        for statement in [PURGE_MEMORIES, PURGE] {
+            let gone = on!(self, c => sqlx::query(statement)
+                .bind(before.micros())
+                .bind(i64::from(limit))
+                .execute(c).await.map(|done| done.rows_affected()))?;
+            if gone > 0 {
+                return Ok(gone);
+            }
+        }
+        Ok(0)
     }
 }

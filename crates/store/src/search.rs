@@ -16,8 +16,8 @@ use crate::{Result, Tx, engine::Conn};
 const MOST_TERMS: usize = 5_000;
 /// Characters of a text whose words are kept.
 const MOST_CHARACTERS: usize = 200_000;
-/// Words of a question that are looked for.
-const MOST_WORDS: usize = 16;
+/// Words of a question that are looked for, and pairs of characters of scripts without spaces.
+const MOST_ASKED: usize = 32;
 /// Bytes of a word that are kept.
 const LONGEST_TERM: usize = 64;
 
@@ -70,19 +70,15 @@ pub(crate) struct Query {
 impl Query {
     /// A question for texts of `owner` with all these words, or words that begin so. `None` when there is no word.
     pub(crate) fn new(owner: &UserId, text: &str) -> Option<Self> {
-        let words: Vec<Word> = words(text).take(MOST_WORDS).collect();
-        if words.is_empty() {
-            return None;
-        }
+        let mut asked = words(text).flat_map(Word::asked).take(MOST_ASKED).peekable();
+        asked.peek()?;
         let owner = owner_term(owner);
         let mut query = Self { sqlite: format!("\"{owner}\""), postgres: format!("'{owner}'") };
-        for word in words {
-            for (term, is_beginning) in word.asked() {
-                // Terms are letters and digits, so there is nothing in them to escape.
-                let (sqlite, postgres) = if is_beginning { (" *", ":*") } else { ("", "") };
-                query.sqlite.extend([" AND \"", &term, "\"", sqlite]);
-                query.postgres.extend([" & '", &term, "'", postgres]);
-            }
+        for (term, is_beginning) in asked {
+            // Terms are letters and digits, so there is nothing in them to escape.
+            let (sqlite, postgres) = if is_beginning { (" *", ":*") } else { ("", "") };
+            query.sqlite.extend([" AND \"", &term, "\"", sqlite]);
+            query.postgres.extend([" & '", &term, "'", postgres]);
         }
         Some(query)
     }
@@ -215,6 +211,11 @@ mod tests {
         assert_eq!(query.text(true), format!("'\u{a7}{id}' & 'tax':* & '\u{6771}\u{4eac}'"));
         assert!(Query::new(&owner, "' OR 1 \" *").is_some_and(|query| query.text(true).ends_with("& 'or':* & '1':*")));
         assert!(Query::new(&owner, "\u{a7} !").is_none());
+        for many in ["\u{6771}\u{4eac}\u{90fd}".repeat(1_000), "tax ".repeat(1_000)] {
+            let query = Query::new(&owner, &many).unwrap();
+            assert_eq!(query.text(false).matches(" AND ").count(), MOST_ASKED);
+            assert_eq!(query.text(true).matches(" & ").count(), MOST_ASKED);
+        }
     }
 
     #[test]

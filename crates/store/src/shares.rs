@@ -10,7 +10,11 @@ use domain::{
     share::{Image, Name, Share, Slug},
 };
 
-use crate::{Reader, Result, StoreError, Tx, engine::on, text};
+use crate::{
+    Reader, Result, StoreError, Tx,
+    engine::{Conn, on},
+    text,
+};
 
 /// A share's columns, without a condition.
 macro_rules! select {
@@ -55,6 +59,9 @@ const REVOKE: &str = "UPDATE shares SET revoked_at = $3, updated_at = $3
     RETURNING id";
 const REVOKE_ALL: &str = "UPDATE shares SET revoked_at = $3, updated_at = $3
     WHERE user_id = $1 AND conversation_id = $2 AND revoked_at IS NULL";
+// In one order, as views are counted: transactions that lock some of the same would wait for each other otherwise.
+const LOCK_ALL: &str = "SELECT id FROM shares
+    WHERE user_id = $1 AND conversation_id = $2 AND revoked_at IS NULL ORDER BY id FOR UPDATE";
 const VIEWED: &str = "UPDATE shares SET view_count = view_count + $2,
         last_viewed_at = CASE WHEN last_viewed_at > $3 THEN last_viewed_at ELSE $3 END
     WHERE id = $1";
@@ -253,6 +260,9 @@ impl Tx {
         conversation: &ConversationId,
         now: Timestamp,
     ) -> Result<u64> {
+        if let Conn::Postgres(c) = self.conn() {
+            sqlx::query(LOCK_ALL).bind(owner.as_str()).bind(conversation.as_str()).execute(c).await?;
+        }
         Ok(on!(self, c => sqlx::query(REVOKE_ALL)
             .bind(owner.as_str())
             .bind(conversation.as_str())

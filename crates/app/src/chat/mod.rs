@@ -5,6 +5,7 @@
 
 mod account;
 pub(crate) mod body;
+pub(crate) mod dialect;
 mod numbers;
 
 use std::{

@@ -37,12 +37,10 @@ impl Conversations {
     pub async fn item_by_call(&self, caller: &Principal, id: &str, call_id: &str, kind: Option<&str>) -> Result<Item> {
         let (owner, id) = (&caller.user_id, ConversationId::parse(id)?);
         let mut reader = self.store.read().await?;
-        let mut found = reader.find_call(owner, &id, call_id, kind).await?;
-        if found.is_empty() {
-            return Err(missing(&mut reader, owner, &id).await?);
+        match reader.find_call(owner, &id, call_id, kind).await? {
+            Some(item) => Ok(item),
+            None => Err(missing(&mut reader, owner, &id).await?),
         }
-        let call = found.iter().position(|item| !item.head.kind.ends_with("_output")).unwrap_or(0);
-        Ok(found.swap_remove(call))
     }
 
     /// Notes what became of a call of an MCP tool, on every branch that shows it.
@@ -56,8 +54,7 @@ impl Conversations {
         }
         let mut tx = self.store.write().await?;
         tx.lock_conversation(owner, &id).await?.ok_or_else(super::not_found)?;
-        let mut found = tx.find_call(owner, &id, call_id, Some("mcp_call")).await?;
-        let item = if found.is_empty() { return Err(item_not_found()) } else { found.swap_remove(0) };
+        let item = tx.find_call(owner, &id, call_id, Some("mcp_call")).await?.ok_or_else(item_not_found)?;
         let texts = [
             ("output", &change.output),
             ("name", &change.name),

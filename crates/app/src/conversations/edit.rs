@@ -93,7 +93,7 @@ impl Conversations {
         let fork = Fork { name: &backup, description: Some(&description), from: Some(&item.id), shows: Shows::All };
         tx.fork(history, &fork, now).await?;
         let words = format!("{}\n{}", items::texts(&item.body), text.unwrap_or_default());
-        tx.change_item(owner, history, &item.id, &body, &words, now).await?;
+        tx.change_item(history, &item.id, &body, &words, now).await?;
         let item = tx.item(history, &item.id).await?.ok_or_else(item_not_found)?;
         let new_branch = find(tx, owner, id, &backup).await?;
         Ok(Edited { branch: history.branch().to_owned(), backup, new_branch, item })
@@ -139,13 +139,9 @@ impl Conversations {
 
     async fn take_out(&self, tx: &mut Tx, history: &History, item: &Item) -> Result<()> {
         let now = self.clock.now();
-        if let Some(call_id) = &item.head.call_id
-            && !item.head.kind.ends_with("_output")
-        {
-            for other in tx.items_of_call(history, call_id, None).await? {
-                if other.head.kind.ends_with("_output") {
-                    tx.hide_item(history, &other.id, now).await?;
-                }
+        if item.head.call_id.is_some() && !item.head.kind.ends_with("_output") {
+            for output in tx.outputs_of_call(history, item).await? {
+                tx.hide_item(history, &output, now).await?;
             }
         }
         if tx.hide_item(history, &item.id, now).await? { Ok(()) } else { Err(item_not_found()) }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Error, Result};
 
-use crate::text::one_line;
+use crate::text;
 
 /// Longest title, in characters.
 const MAX_TITLE: usize = 256;
@@ -84,17 +84,11 @@ pub fn read_referrer(text: &str) -> Result<Option<String>> {
 }
 
 fn read_line(text: &str, field: &'static str, most: usize) -> Result<Option<String>> {
-    let line: String = one_line(text).chars().filter(|letter| !is_invisible(*letter)).collect();
+    let line = text::title(text);
     if line.chars().count() > most {
         return Err(Error::invalid_parameter(field, format!("{field} may have {most} characters at most.")));
     }
     Ok((!line.is_empty()).then_some(line))
-}
-
-/// Marks that turn the direction of what follows, and those that show nothing by themselves. Joiners stay: scripts and
-/// emoji need them.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

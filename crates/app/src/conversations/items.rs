@@ -2,15 +2,14 @@
 
 use domain::{
     Error, Principal, Result,
-    conversation::Conversation,
     ids::{ConversationId, ItemId, UserId},
     item::{Item, Rating},
     page::{Page, PageRequest},
 };
-use store::{Appended, History, ItemPage, Reader};
+use store::{Appended, ItemPage, Reader};
 use wire::openai::items::{ItemIn, call_id_exists};
 
-use super::{Conversations, edit::locked_item, history, not_found};
+use super::{Conversations, PAGE_BYTES, edit::locked_item, not_found};
 
 /// Longest comment of a rating, in characters.
 const MAX_COMMENT: usize = 2_000;
@@ -54,7 +53,7 @@ impl Conversations {
         page: &PageRequest,
     ) -> Result<Page<Item>> {
         let (mut reader, id) = (self.store.read().await?, ConversationId::parse(id)?);
-        let (_, history) = history(&mut reader, &caller.user_id, &id, branch).await?;
+        let (_, history) = super::history(&mut reader, &caller.user_id, &id, branch).await?;
         let after = match &page.after {
             None => None,
             Some(after) => {
@@ -63,7 +62,8 @@ impl Conversations {
                 Some(reader.item(&history, &after).await?.ok_or_else(invalid)?.sequence)
             }
         };
-        Ok(reader.items(&history, ItemPage { limit: page.limit, after, order: page.order }).await?)
+        let page = ItemPage { limit: page.limit, bytes: PAGE_BYTES, after, order: page.order };
+        Ok(reader.items(&history, page).await?)
     }
 
     /// An item, as the active branch shows it or else another.
@@ -112,25 +112,6 @@ impl Conversations {
         tx.commit().await?;
         Ok(item)
     }
-
-    /// The conversation with the newest items of a branch, oldest first: what a model is to be told.
-    ///
-    /// # Errors
-    /// `invalid_id`, `conversation_not_found`, `branch_not_found`.
-    pub async fn recent(
-        &self,
-        caller: &Principal,
-        id: &str,
-        branch: Option<&str>,
-        most: u32,
-    ) -> Result<(Conversation, History, Vec<Item>)> {
-        let (mut reader, id) = (self.store.read().await?, ConversationId::parse(id)?);
-        let (conversation, history) = history(&mut reader, &caller.user_id, &id, branch).await?;
-        let page = ItemPage { limit: most, after: None, order: domain::page::Order::Desc };
-        let mut items = reader.items(&history, page).await?.items;
-        items.reverse();
-        Ok((conversation, history, items))
-    }
 }
 
 /// The items that were added, or why they were not.
@@ -144,7 +125,7 @@ pub(crate) fn appended(done: Appended) -> Result<Vec<Item>> {
 }
 
 /// What is not there: the conversation, or the item in it.
-pub(super) async fn missing(reader: &mut Reader, owner: &UserId, id: &ConversationId) -> Result<Error> {
+pub(crate) async fn missing(reader: &mut Reader, owner: &UserId, id: &ConversationId) -> Result<Error> {
     let conversation = reader.conversation(owner, id).await?;
     Ok(conversation.map_or_else(not_found, |_| item_not_found()))
 }

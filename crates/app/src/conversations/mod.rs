@@ -35,6 +35,9 @@ const MAX_QUESTION: usize = 256;
 /// Most conversations of a list that can be left out by number.
 const MAX_SKIP: u32 = 10_000;
 
+/// Bytes of the items of a page at most: long ones make a page short.
+pub(crate) const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// Keeps conversations. Clones share everything.
 #[derive(Clone)]
 pub struct Conversations {
@@ -170,7 +173,8 @@ impl Conversations {
     ) -> Result<(Conversation, Page<Item>)> {
         let (mut reader, id) = (self.store.read().await?, ConversationId::parse(id)?);
         let (conversation, history) = history(&mut reader, &caller.user_id, &id, branch).await?;
-        let page = reader.items(&history, ItemPage { limit: most, after: None, order: Order::Asc }).await?;
+        let page = ItemPage { limit: most, bytes: PAGE_BYTES, after: None, order: Order::Asc };
+        let page = reader.items(&history, page).await?;
         Ok((conversation, page))
     }
 

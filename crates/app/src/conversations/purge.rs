@@ -1,4 +1,4 @@
-//! What was deleted long enough ago is removed for good.
+//! What was deleted long enough ago is removed for good: conversations, and projects with what is remembered for them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Conversations;
 
-/// How often deleted conversations are looked for.
+/// How often what was deleted is looked for.
 const EVERY: Duration = Duration::from_mins(10);
 /// Rows that are removed in one transaction: others wait for it on SQLite.
 const BATCH: u32 = 200;
@@ -18,8 +18,9 @@ const BATCH: u32 = 200;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Days until a conversation that its owner deleted is removed from the database. Nobody sees it in that time, but the
-    /// operator can bring it back from the database. 0 removes it with the next round, after ten minutes at most.
+    /// Days until a conversation or a project that its owner deleted is removed from the database. Nobody sees it in that
+    /// time, but the operator can bring it back from the database. 0 removes it with the next round, after ten minutes at
+    /// most.
     pub deleted_days: u32,
 }
 
@@ -34,7 +35,7 @@ impl Conversations {
     pub async fn run(&self, options: Options, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
             if let Some(Err(error)) = stop.run_until_cancelled(self.purge(options)).await {
-                tracing::warn!(causes = error.causes(), "Could not remove deleted conversations: {error}");
+                tracing::warn!(causes = error.causes(), "Could not remove what was deleted: {error}");
             }
         }
     }
@@ -48,7 +49,7 @@ impl Conversations {
         let before = Timestamp::from_micros(self.clock.now().micros() - kept);
         loop {
             let mut tx = self.store.write().await?;
-            let removed = tx.purge_conversations(before, BATCH).await?;
+            let removed = tx.purge_conversations(before, BATCH).await? + tx.purge_projects(before, BATCH).await?;
             tx.commit().await?;
             if removed == 0 {
                 return Ok(());

@@ -143,6 +143,11 @@ impl ChatProvider for Embedded {
         Some(loaded.map_or(self.0.options.context, |engine| engine.info().context_length))
     }
 
+    fn reasons(&self, model: &str) -> Option<bool> {
+        // Those of the catalogue answer at once; what others do, their files do not say.
+        CATALOGUE.iter().any(|known| known.id == model).then_some(false)
+    }
+
     fn count_tokens(&self, model: &str, text: &str) -> Option<usize> {
         let engine = self.0.models.iter().find(|known| *known.id == *model)?.loaded()?;
         Some(engine.count_tokens(text))

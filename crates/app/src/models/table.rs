@@ -32,6 +32,11 @@ impl Model {
         self.provider().window(&self.upstream_id)
     }
 
+    /// Whether the model thinks before it answers, if its provider knows.
+    pub(crate) fn reasons(&self) -> Option<bool> {
+        self.provider().reasons(&self.upstream_id)
+    }
+
     /// How many tokens a text has for this model, if its provider can count at this moment.
     pub(crate) fn count_tokens(&self, text: &str) -> Option<usize> {
         self.provider().count_tokens(&self.upstream_id, text)

@@ -8,8 +8,8 @@ use wire::openai::chat::request::Role;
 
 use crate::chat::body::{self, Fields};
 
-/// Fields that are done once a prompt was put before the messages: they were meant for this server.
-pub(crate) const DONE: &str = "deep_research";
+/// The field that is done once a prompt was put before the messages: it was meant for this server.
+const DONE: &str = "deep_research";
 
 /// Puts `prompt` before the messages of a body. Gives the body that says the same.
 pub(crate) fn put_before(prompt: &str, body: &[u8]) -> Result<Bytes> {

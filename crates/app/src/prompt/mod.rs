@@ -78,16 +78,12 @@ impl Composed {
         Ok(body)
     }
 
-    /// Puts the text before these messages; says which field of their request is done by that.
+    /// Puts the text before these messages.
     ///
     /// # Errors
     /// `internal_error` for what is no message.
-    pub(crate) fn put_into(&self, messages: &mut Vec<Box<RawValue>>) -> Result<Option<&'static str>> {
-        if self.text.is_empty() {
-            return Ok(None);
-        }
-        merge::put_into(&self.text, messages)?;
-        Ok(Some(merge::DONE))
+    pub(crate) fn put_into(&self, messages: &mut Vec<Box<RawValue>>) -> Result<()> {
+        if self.text.is_empty() { Ok(()) } else { merge::put_into(&self.text, messages) }
     }
 
     /// The value of `X-Applied-Prompt-Modules`; `None` when there is nothing to name.
@@ -167,7 +163,7 @@ impl Prompt {
 
     /// Puts a prompt before a chat that belongs to no conversation, if the operator or the request wants one; otherwise the
     /// body stays what it is, and that costs a few comparisons. Gives the body, and the value of
-    /// `X-Applied-Prompt-Modules`.
+    /// `X-Applied-Prompt-Modules`. `reasons` as for [`Prompt::compose`].
     ///
     /// # Errors
     /// What [`ChatRequest::check`] and [`Prompt::compose`] refuse.
@@ -177,13 +173,14 @@ impl Prompt {
         hints: &Hints,
         request: &mut ChatRequest,
         body: Bytes,
+        reasons: impl Fn(&str) -> Option<bool>,
     ) -> Result<(Bytes, Option<String>)> {
         if !self.0.options.speaks_unasked() && !hints.ask() && request.deep_research != Some(true) {
             return Ok((body, None));
         }
         request.check()?;
         // Behind a pointer: who wants no prompt does not carry its state.
-        let composed = Box::pin(self.compose(caller, None, hints, request, None)).await?;
+        let composed = Box::pin(self.compose(caller, None, hints, request, reasons(&request.model))).await?;
         let body = composed.put_before(request, body)?;
         Ok((body, composed.header()))
     }

@@ -27,6 +27,8 @@ pub use options::Options;
 use snapshot::Gathering;
 use views::Views;
 
+use crate::conversations::PAGE_BYTES;
+
 /// Live shares that a conversation may have.
 pub const MAX_LIVE: u64 = 50;
 /// The longest life that can be asked for.
@@ -339,7 +341,8 @@ async fn gather_all(reader: &mut Reader, history: &History, gathering: &mut Gath
     let mut after = None;
     let mut read = 0;
     loop {
-        let page = reader.items(history, ItemPage { limit: PAGE, after, order: Order::Asc }).await?;
+        let page = ItemPage { limit: PAGE, bytes: PAGE_BYTES, after, order: Order::Asc };
+        let page = reader.items(history, page).await?;
         for item in &page.items {
             gathering.add(item)?;
         }
@@ -375,7 +378,8 @@ async fn questions_before(reader: &mut Reader, history: &History, answer: &Item)
     let mut questions = Vec::new();
     let mut after = Some(answer.sequence);
     loop {
-        let page = reader.items(history, ItemPage { limit: PAGE, after, order: Order::Desc }).await?;
+        let page = ItemPage { limit: PAGE, bytes: PAGE_BYTES, after, order: Order::Desc };
+        let page = reader.items(history, page).await?;
         after = page.items.last().map(|item| item.sequence);
         for item in page.items {
             match snapshot::shared_role(&item) {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use wire::share::{Citation, FileRef, Message, Part};
 
-use crate::text::one_line;
+use crate::text;
 
 /// Most that a snapshot may hold, images included, in bytes.
 pub(super) const MAX_SIZE: usize = 10 * 1024 * 1024;
@@ -212,7 +212,7 @@ pub(super) fn title(given: Option<&str>, conversation: Option<&str>, messages: &
 
 /// A title in one line, without what is not to be seen.
 fn plain(text: &str) -> String {
-    one_line(text).chars().take(MAX_TITLE).collect()
+    text::title(text).chars().take(MAX_TITLE).collect()
 }
 
 fn beginning(messages: &[Message]) -> Option<String> {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use domain::item::Item;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
-use wire::openai::chat::request::{FunctionCall, Role, ToolCall};
+use wire::openai::chat::request::{FunctionCall, ImageUrl, Role, ToolCall};
 
 /// What stands in the place of a result that nobody noted. Models insist on a result for each call.
 const NO_RESULT: &str = "The call was not completed.";
@@ -74,6 +74,8 @@ struct Part<'a> {
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     image_url: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    url: Option<&'a RawValue>,
     #[serde(borrow, default)]
     detail: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -205,6 +207,23 @@ impl Said {
         self.role == Role::Tool
     }
 
+    /// What the result of a call says, if that may be longer than `least` bytes.
+    pub(super) fn long_result(&self, least: usize) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            content: &'a RawValue,
+        }
+        match &self.content {
+            Content::Text(text) if self.follows() && text.len() > least => Some(Cow::Borrowed(text)),
+            Content::Raw(raw) if self.follows() && raw.get().len() > least => {
+                let message: Message<'_> = serde_json::from_str(raw.get()).ok()?;
+                Some(Cow::Owned(result_text(message.content)))
+            }
+            _ => None,
+        }
+    }
+
     /// As JSON.
     pub(super) fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
         #[derive(Serialize)]
@@ -249,15 +268,16 @@ impl Said {
 
 /// The result of a call, as a message.
 fn result(id: &str, raw: &RawValue) -> Said {
-    let text = match serde_json::from_str::<String>(raw.get()) {
-        Ok(text) => text,
-        // Parts, of which models are told the texts; or an object, of which they are told all.
-        Err(_) => match serde_json::from_str::<Vec<Part<'_>>>(raw.get()) {
-            Ok(parts) => texts(parts.into_iter()),
-            Err(_) => raw.get().to_owned(),
-        },
-    };
-    Said { role: Role::Tool, content: Content::Text(text), calls: Vec::new(), answers: Some(id.to_owned()) }
+    let content = Content::Text(result_text(raw));
+    Said { role: Role::Tool, content, calls: Vec::new(), answers: Some(id.to_owned()) }
+}
+
+fn result_text(raw: &RawValue) -> String {
+    // A text; or parts, of which models are told the texts; or an object, of which they are told all.
+    serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| {
+        let parts = serde_json::from_str::<Vec<Part<'_>>>(raw.get());
+        parts.map_or_else(|_| raw.get().to_owned(), |parts| texts(parts.into_iter()))
+    })
 }
 
 fn texts<'a>(parts: impl Iterator<Item = Part<'a>>) -> String {
@@ -286,7 +306,7 @@ fn pieces<'a>(parts: impl Iterator<Item = Part<'a>>) -> Content {
     let mut pieces = Vec::new();
     let mut only = None;
     for part in parts {
-        let is_image = matches!(&*part.kind, "input_image" | "image_url" | "image");
+        let mut is_image = matches!(&*part.kind, "input_image" | "image_url" | "image");
         only = None;
         let json = match (&*part.kind, part.text) {
             ("input_text" | "text" | "output_text", Some(text)) => {
@@ -295,10 +315,11 @@ fn pieces<'a>(parts: impl Iterator<Item = Part<'a>>) -> Content {
                 only = Some(text.into_owned());
                 json
             }
-            (_, _) if is_image => match image(part.image_url, part.detail) {
-                Some(image) => image,
-                None => continue,
-            },
+            (_, _) if is_image => {
+                let shown = image(part.image_url.or(part.url), part.detail);
+                is_image = shown.is_some();
+                shown.unwrap_or_else(|| json!({"type": "text", "text": NO_IMAGE}))
+            }
             ("input_audio", _) => json!({"type": "input_audio", "input_audio": part.input_audio}),
             ("file", _) if part.file.is_some() => json!({"type": "file", "file": part.file}),
             ("input_file" | "file", _) => {
@@ -318,7 +339,7 @@ fn pieces<'a>(parts: impl Iterator<Item = Part<'a>>) -> Content {
     }
 }
 
-/// An image's address is a text with us and an object in a chat.
+/// An image's address is a text with us and an object in a chat. Without one that a model could follow there is none.
 fn image(address: Option<&RawValue>, detail: Option<&RawValue>) -> Option<serde_json::Value> {
     let address: serde_json::Value = serde_json::from_str(address?.get()).ok()?;
     let mut object = match address {
@@ -326,6 +347,10 @@ fn image(address: Option<&RawValue>, detail: Option<&RawValue>) -> Option<serde_
         address @ serde_json::Value::String(_) => [("url".to_owned(), address)].into_iter().collect(),
         _ => return None,
     };
+    let url = object.get("url").and_then(serde_json::Value::as_str)?;
+    if ImageUrl::names_media(url) {
+        return None;
+    }
     if let Some(detail) = detail.and_then(|detail| serde_json::from_str(detail.get()).ok()) {
         object.insert("detail".to_owned(), detail);
     }

@@ -10,6 +10,7 @@ mod keep;
 mod mark;
 mod messages;
 mod question;
+mod recent;
 mod regenerate;
 mod stream;
 mod trim;
@@ -25,7 +26,7 @@ use domain::{
     Clock, Error, Principal, Result,
     conversation::Conversation,
     ids::{ConversationId, UserId},
-    item::{Item, Making},
+    item::Making,
 };
 use futures_util::Stream;
 use serde_json::value::RawValue;
@@ -38,6 +39,7 @@ use self::{
     answer::{Ending, Gathered},
     keep::{Kept, Place, Turn},
     messages::{Messages, Said},
+    recent::{Recent, recent},
     stream::Report,
 };
 pub use self::{
@@ -45,7 +47,7 @@ pub use self::{
     stream::KeptEvents,
 };
 use crate::{
-    chat::{Chat, Completion, Events, Notes, body},
+    chat::{Chat, Completion, Events, Notes, body, dialect},
     conversations::{self, Conversations},
     models::Models,
     prompt::{Bound, Composed, Hints, Prompt},
@@ -54,9 +56,7 @@ use crate::{
 /// The id of a conversation that is not kept (contract E12).
 const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
 /// What a request says to this server and not to the model's.
-const OURS: [&str; 3] = ["conversation", "store", "store_reasoning"];
-/// Most items of a history that are looked at.
-const MOST_ITEMS: u32 = 2_000;
+const OURS: [&str; 4] = ["conversation", "store", "store_reasoning", "deep_research"];
 
 /// The use-case. Clones share everything.
 #[derive(Clone)]
@@ -116,7 +116,7 @@ struct Ground {
     /// Where the turn goes; none when it is not to be kept.
     place: Option<Place>,
     /// What was said, as far as a model could be told.
-    history: Vec<Item>,
+    history: Recent,
 }
 
 /// What a model is to be asked.
@@ -129,6 +129,8 @@ struct Ask<'a> {
     instructions: Vec<Box<RawValue>>,
     /// What was said, the question at its end.
     said: Vec<Said>,
+    /// Whether nothing was said before that.
+    is_all: bool,
     /// How many messages the question has.
     question: usize,
     hints: Hints,
@@ -189,8 +191,10 @@ impl Turns {
         notes: impl Notes,
     ) -> Result<Answer> {
         let owner = &caller.user_id;
+        let body = dialect::translate(&mut request, body)?;
         if request.conversation.is_none() {
-            let (body, applied) = self.0.prompt.put_before(owner, hints, &mut request, body).await?;
+            let reasons = |model: &str| self.0.models.resolve(model).ok()?.reasons();
+            let (body, applied) = self.0.prompt.put_before(owner, hints, &mut request, body, reasons).await?;
             let reply = match self.0.chat.complete(owner, request, body, notes).await? {
                 Completion::Whole(answer) => Reply::Whole(answer),
                 Completion::Stream(events) => Reply::Stream(ReplyEvents::Passed(events)),
@@ -215,12 +219,13 @@ impl Turns {
         let Ground { conversation, place, history } = self.ground(caller, &request, referrer).await?;
         let fields = body::fields(&body)?;
         let sent = question::read(&fields)?;
-        let new = question::new_messages(&sent, &history);
+        let Recent { items: history, is_all } = &history;
+        let new = question::new_messages(&sent, history);
         let mut question = question::items(new);
         let mut history = history.as_slice();
-        if question::is_there(&question, history) {
+        if let Some(at) = question::kept_at(&question, history) {
             question.clear();
-            history = &history[..history.len() - 1];
+            history = &history[..at];
         }
 
         let mut told = Messages::default();
@@ -235,6 +240,7 @@ impl Turns {
         let ask = Ask {
             instructions: instructions.map(|(_, raw)| (*raw).to_owned()).collect(),
             said: told.finish(),
+            is_all: *is_all,
             question: asked.count(),
             fields,
             request,
@@ -259,7 +265,7 @@ impl Turns {
 
     /// Asks the model, and sees to it that the turn is kept: before a whole answer is given, and before a stream ends.
     async fn ask(&self, owner: &UserId, ask: Ask<'_>, plan: Plan, notes: impl Notes) -> Result<(Answer, Option<Kept>)> {
-        let Ask { request, fields, instructions, said, question, mut hints } = ask;
+        let Ask { request, fields, instructions, said, is_all, question, mut hints } = ask;
         let model = self.0.models.resolve(&request.model)?;
         let window = model.window().unwrap_or(trim::USUAL_WINDOW);
         let fitted = trim::fit(said, question, window, &|text| model.count_tokens(text))?;
@@ -267,15 +273,15 @@ impl Turns {
             self.compose(owner, plan.conversation.as_ref(), plan.turn.is_some(), &mut hints, &request).await?;
         let messages = fitted.messages.iter().map(Said::to_json).collect::<Result<Vec<_>, _>>();
         let mut messages = [instructions, messages.map_err(Error::internal)?].concat();
-        let done = composed.put_into(&mut messages)?;
-        let without: Vec<&str> = OURS.into_iter().chain(done).collect();
-        let body = body::with_messages(&fields, &messages, &without)?;
+        composed.put_into(&mut messages)?;
+        let body = body::with_messages(&fields, &messages, &OURS)?;
         let told: ChatRequest = wire::json::parse_large(&body)?;
 
         let with_thoughts = request.store_reasoning.unwrap_or(false);
         let conversation = plan.conversation.as_ref();
         let id = conversation.map(|conversation| conversation.id.clone());
-        let mark = mark::fields(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed);
+        let mark =
+            mark::fields(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed || !is_all);
         let mut unanswered = Unanswered { turns: self, turn: plan.turn };
         let completion = self.0.chat.complete(owner, told, body, notes).await;
         let turn = unanswered.turn.take();
@@ -317,7 +323,8 @@ impl Turns {
             instruction: project.as_ref().and_then(|project| project.instruction.as_deref()),
             keep,
         };
-        self.0.prompt.compose(owner, Some(bound), hints, request, None).await
+        let reasons = self.0.models.resolve(&request.model)?.reasons();
+        self.0.prompt.compose(owner, Some(bound), hints, request, reasons).await
     }
 
     /// What a chat goes on from, and where it goes.
@@ -326,20 +333,23 @@ impl Turns {
         let keeps = request.store.unwrap_or(true);
         let id = wish.id.as_deref().filter(|id| !id.is_empty());
         if id == Some(TEMPORARY) {
-            return Ok(Ground { conversation: None, place: None, history: Vec::new() });
+            return Ok(Ground { conversation: None, place: None, history: Recent::none() });
         }
         let Some(id) = id else {
             let mut made =
                 Conversation::new(ConversationId::new(&self.0.clock), caller.user_id.clone(), self.0.clock.now());
             made.referrer = referrer.map(conversations::read_referrer).transpose()?.flatten();
             let place = keeps.then(|| Place::New(Box::new(made.clone())));
-            return Ok(Ground { conversation: keeps.then_some(made), place, history: Vec::new() });
+            return Ok(Ground { conversation: keeps.then_some(made), place, history: Recent::none() });
         };
-        let branch = wish.branch.as_deref();
-        let found = self.0.conversations.recent(caller, id, branch, MOST_ITEMS).await;
-        let (conversation, history, items) = found.map_err(|error| error.param("conversation"))?;
+        let window = self.0.models.resolve(&request.model)?.window().unwrap_or(trim::USUAL_WINDOW);
+        let mut reader = self.0.store.read().await?;
+        let id = ConversationId::parse(id).map_err(|error| error.param("conversation"))?;
+        let found = conversations::history(&mut reader, &caller.user_id, &id, wish.branch.as_deref()).await;
+        let (conversation, history) = found.map_err(|error| error.param("conversation"))?;
+        let recent = recent(&mut reader, &history, None, window).await?;
         let place = keeps.then_some(Place::End(history));
-        Ok(Ground { conversation: Some(conversation), place, history: items })
+        Ok(Ground { conversation: Some(conversation), place, history: recent })
     }
 
     /// Begins to keep a turn; that goes on with nobody waiting for it.

@@ -12,7 +12,7 @@ use wire::openai::{
 
 use crate::{
     chat::body::{self, Fields},
-    text::one_line,
+    text,
 };
 
 /// A message of the request.
@@ -54,14 +54,18 @@ pub(super) fn items(messages: &[Message<'_>]) -> Vec<ItemIn> {
     messages.iter().flat_map(|(message, _)| message.items()).collect()
 }
 
-/// Whether a question stands at the end of the history already: it was kept and never answered, and is asked again.
-pub(super) fn is_there(question: &[ItemIn], history: &[Item]) -> bool {
-    match (question, history.last()) {
-        ([one], Some(last)) => {
-            one.role == Some("user") && last.head.role.as_deref() == one.role && last.body == one.body
-        }
-        _ => false,
-    }
+/// Where a question stands at the end of the history already: it was kept, was never answered or the answer broke off,
+/// and is asked again.
+pub(super) fn kept_at(question: &[ItemIn], history: &[Item]) -> Option<usize> {
+    let [one] = question else { return None };
+    let is_half = |item: &Item| match item.head.kind.as_str() {
+        "reasoning" => true,
+        _ => item.head.status.as_deref() == Some("incomplete") && item.making.finish_reason.is_none(),
+    };
+    let at = history.iter().rposition(|item| !is_half(item))?;
+    let last = &history[at];
+    let is_same = one.role == Some("user") && last.head.role.as_deref() == one.role && last.body == one.body;
+    is_same.then_some(at)
 }
 
 impl Sent<'_> {
@@ -172,8 +176,8 @@ const TITLE: usize = 60;
 
 /// A title of what was first asked.
 pub(super) fn title(question: &[ItemIn]) -> Option<String> {
-    let text = question.iter().find(|item| item.role == Some("user")).and_then(|item| item.text.as_deref())?;
-    let title: String = one_line(text).chars().take(TITLE).collect();
+    let words = question.iter().find(|item| item.role == Some("user")).and_then(|item| item.text.as_deref())?;
+    let title: String = text::title(words).chars().take(TITLE).collect();
     (!title.is_empty()).then(|| title.trim_end().to_owned())
 }
 
@@ -235,6 +239,7 @@ mod tests {
         let title = |text: &str| title(&sent(&json!([{"role": "user", "content": text}])));
         assert_eq!(title("  How\n\nmany?\u{7} ").as_deref(), Some("How many?"));
         assert_eq!(title(&"\u{e9}".repeat(100)).unwrap().chars().count(), 60);
-        assert_eq!(title(" \n"), None);
+        assert_eq!(title(" \n\u{202e}"), None);
+        assert_eq!(title("How \u{202e}many\u{2066}?").as_deref(), Some("How many?"));
     }
 }

@@ -15,12 +15,17 @@ use serde_json::{Value, json, value::RawValue};
 use store::ItemPage;
 use wire::openai::{chat::ChatRequest, items};
 
-use super::{Ask, MOST_ITEMS, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns, keep::Kept};
+use super::{
+    Ask, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns,
+    keep::Kept,
+    recent::{Recent, recent},
+    trim,
+};
 use crate::{
     chat::{Notes, body},
     conversations::{
         self,
-        items::{item_not_found, read_id, wrong_role},
+        items::{item_not_found, missing, read_id, wrong_role},
     },
     prompt::Hints,
 };
@@ -76,6 +81,8 @@ struct Asked {
     conversation: Conversation,
     /// What was said before it.
     said: Vec<Item>,
+    /// Whether that is all that was said before it.
+    is_all: bool,
     question: Item,
     /// The question as an item to be kept, where it is in other words.
     new: Vec<NewItem>,
@@ -97,7 +104,7 @@ impl Turns {
     /// words.
     ///
     /// # Errors
-    /// `invalid_id`, `item_not_found`, `invalid_item_role` for what is neither; 400 that names the field;
+    /// `invalid_id`, `conversation_not_found`, `item_not_found`, `invalid_item_role` for what is neither; 400 that names the field;
     /// `branch_limit_reached`; what [`Turns::answer`] refuses.
     pub async fn regenerate(
         &self,
@@ -152,15 +159,16 @@ impl Turns {
         let (id, item) = (ConversationId::parse(id)?, read_id(item)?);
         let owner = caller.user_id.clone();
         let mut reader = self.0.store.read().await?;
-        let (history, item) = reader.find_item(&owner, &id, &item).await?.ok_or_else(item_not_found)?;
+        let Some((history, item)) = reader.find_item(&owner, &id, &item).await? else {
+            return Err(missing(&mut reader, &owner, &id).await?);
+        };
         let role = item.head.role.as_deref().filter(|_| item.head.kind == "message");
         if !matches!(role, Some("user" | "assistant")) {
             return Err(wrong_role("Only an answer of the assistant, or what the user said, can be regenerated."));
         }
         let conversation = reader.conversation(&owner, &id).await?.ok_or_else(conversations::not_found)?;
-        let page = ItemPage { limit: MOST_ITEMS, after: Some(item.sequence + 1), order: Order::Desc };
-        let mut said = reader.items(&history, page).await?.items;
-        said.reverse();
+        let Recent { items: mut said, is_all } =
+            recent(&mut reader, &history, Some(item.sequence + 1), trim::USUAL_WINDOW).await?;
         let is_question = |item: &Item| item.head.role.as_deref() == Some("user") && item.head.kind == "message";
         let no_question = || wrong_role("The answer has no question that could be asked again.");
         let at = said.iter().rposition(is_question).ok_or_else(no_question)?;
@@ -168,7 +176,7 @@ impl Turns {
         let question = said.pop().ok_or_else(no_question)?;
         // What the new answer replaces: the first item behind the question.
         let replaced = if behind.is_empty() {
-            let page = ItemPage { limit: 1, after: Some(item.sequence), order: Order::Asc };
+            let page = ItemPage { limit: 1, bytes: 0, after: Some(item.sequence), order: Order::Asc };
             reader.items(&history, page).await?.items.pop()
         } else {
             Some(behind.swap_remove(0))
@@ -179,7 +187,7 @@ impl Turns {
             }
             None => (Place::End(history), None),
         };
-        Ok(Asked { owner, conversation, said, question, new: Vec::new(), place, model })
+        Ok(Asked { owner, conversation, said, is_all, question, new: Vec::new(), place, model })
     }
 
     async fn ask_again(&self, asked: Asked, again: &Again, notes: impl Notes, show: Show) -> Result<Outcome> {
@@ -205,6 +213,7 @@ impl Turns {
             request,
             instructions: Vec::new(),
             said,
+            is_all: asked.is_all,
             question: 1,
             hints: Hints::default(),
         };

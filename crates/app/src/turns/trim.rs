@@ -92,13 +92,13 @@ fn estimate(text: &str) -> usize {
 
 fn cut_results(history: &mut [Said]) -> bool {
     let mut cut = false;
-    for said in history.iter_mut().filter(|said| said.follows()) {
-        let Content::Text(text) = &mut said.content else { continue };
-        let tokens = estimate(text);
+    for said in history {
+        // A token has at least a byte.
+        let Some(text) = said.long_result(MAX_RESULT) else { continue };
+        let tokens = estimate(&text);
         if tokens > MAX_RESULT {
             let end = text.floor_char_boundary(text.len() / tokens * MAX_RESULT);
-            text.truncate(end);
-            text.push_str("\n[cut off here]");
+            said.content = Content::Text(format!("{}\n[cut off here]", &text[..end]));
             cut = true;
         }
     }
@@ -131,6 +131,8 @@ mod tests {
         ids::ItemId,
         item::{Head, Item, Making},
     };
+
+    use wire::openai::chat::request::Role;
 
     use super::{super::messages::Messages, *};
 
@@ -232,6 +234,9 @@ mod tests {
                 {"type": "input_text", "text": "What is this?"},
                 {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
                 {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                {"type": "image", "url": "https://x.example/b.png", "detail": "high"},
+                {"type": "image", "url": "jan_01h"},
+                {"type": "image", "file_id": "jan_01h"},
                 {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
                 {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,AA=="},
                 {"type": "text", "text": {"text": "Well?", "annotations": []}},
@@ -244,6 +249,9 @@ mod tests {
                 {"type": "text", "text": "What is this?"},
                 {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
                 {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                {"type": "image_url", "image_url": {"url": "https://x.example/b.png", "detail": "high"}},
+                {"type": "text", "text": NO_IMAGE},
+                {"type": "text", "text": NO_IMAGE},
                 {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
                 {"type": "file", "file": {"file_data": "data:text/plain;base64,AA==", "filename": "a.txt"}},
                 {"type": "text", "text": "Well?"},
@@ -273,6 +281,23 @@ mod tests {
         let output = item("function_call_output", None, Some("a"), &json!({"output": "x".repeat(200_000)}));
         let (all, trimmed) = told(&[user("x"), call, output, user("y")], 1, 1_000_000, UNKNOWN).unwrap();
         assert!(trimmed && all[2]["content"].as_str().unwrap().ends_with("[cut off here]"));
+    }
+
+    #[test]
+    fn long_results_are_cut_as_the_client_sends_them() {
+        let text = "\u{e9}".repeat(90_000);
+        for content in [json!(text), json!([{"type": "text", "text": text}])] {
+            let mut messages = Messages::default();
+            messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
+            let sent = json!({"role": "tool", "tool_call_id": "a", "content": content});
+            messages.raw(Role::Tool, Some("a"), serde_json::value::to_raw_value(&sent).unwrap());
+            let fitted = fit(messages.finish(), 1, 1_000_000, UNKNOWN).unwrap();
+            assert!(fitted.trimmed);
+            let told: serde_json::Value = serde_json::from_str(fitted.messages[1].to_json().unwrap().get()).unwrap();
+            assert_eq!((&told["role"], &told["tool_call_id"]), (&json!("tool"), &json!("a")));
+            let words = told["content"].as_str().unwrap();
+            assert!(words.ends_with("[cut off here]") && words.chars().count() < 81_000, "{}", words.len());
+        }
     }
 
     #[test]

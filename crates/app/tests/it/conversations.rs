@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use app::conversations::{Conversations, NewBranch, NewConversation, Options};
+use app::{
+    conversations::{Conversations, NewBranch, NewConversation, Options},
+    projects::{ProjectChange, Projects},
+};
 use domain::{Clock, Method, Principal, Role, Timestamp};
 use testkit::{database::Database, on_both_databases};
 
@@ -33,6 +36,7 @@ async fn world(database: &Database) -> World {
     World { conversations: Conversations::new(store, clock.clone()), clock, ada }
 }
 
+const PROJECTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM projects";
 const LEFT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM conversations";
 /// As many branches as there may be.
 const MANY: &str = "INSERT INTO conversation_branches
@@ -53,6 +57,21 @@ on_both_databases! {
         clock.advance(Duration::from_secs(1));
         conversations.purge(options).await.unwrap();
         assert_eq!(database.number(LEFT).await, 1);
+    }
+
+    async fn a_deleted_project_leaves_after_its_time(database: Database) {
+        let World { conversations, clock, ada } = world(&database).await;
+        let projects = Projects::new(open(&database).await, clock.clone());
+        let wish = ProjectChange { name: Some("Sky".to_owned()), ..ProjectChange::default() };
+        let made = projects.create(&ada, wish).await.unwrap();
+        projects.delete(&ada, made.project.id.as_str(), false).await.unwrap();
+        let options = Options { deleted_days: 2 };
+        clock.advance((2 * DAY).saturating_sub(Duration::from_secs(1)));
+        conversations.purge(options).await.unwrap();
+        assert_eq!(database.number(PROJECTS).await, 1);
+        clock.advance(Duration::from_secs(1));
+        conversations.purge(options).await.unwrap();
+        assert_eq!(database.number(PROJECTS).await, 0);
     }
 
     async fn branches_are_bounded(database: Database) {

@@ -44,7 +44,7 @@ pub(crate) struct WithItems {
 
 /// Get a conversation.
 ///
-/// With the items of the active branch, at most a thousand.
+/// With the items of the active branch: at most a thousand, and 8 MiB.
 #[utoipa::path(
     get, path = "/v1/conversations/{conv_id}", tag = "conversations", operation_id = "getConversation",
     params(

@@ -2,9 +2,12 @@
 
 use app::sharing::{ShareWish, Sharing};
 use axum::{extract::State, response::IntoResponse};
-use domain::{Error, scope::SharesWrite};
+use domain::{
+    Error,
+    scope::{ConversationsRead, SharesWrite},
+};
 use http::StatusCode;
-use http_kit::{Caller, MaybeJson, Path, Query, Result, error::ErrorEnvelope};
+use http_kit::{Also, Caller, MaybeJson, Path, Query, Result, error::ErrorEnvelope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -94,7 +97,8 @@ impl Request {
         (status = 400, description = "A field is of no use, the conversation has fewer than 2 items \
             (`not_enough_items`), is temporary (`temporary_conversation`) or has too many shares (`share_limit_reached`), \
             or the item is no answer (`item_not_shareable`).", body = ErrorEnvelope),
-        (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`).",
+        (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`), or the \
+            API key may not read conversations (`insufficient_scope`).",
             body = ErrorEnvelope),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
             branch or item (`branch_not_found`, `item_not_found`).", body = ErrorEnvelope),
@@ -103,11 +107,13 @@ impl Request {
 )]
 pub(crate) async fn create(
     caller: Caller<SharesWrite>,
+    reads: Also<ConversationsRead>,
     State(sharing): State<Sharing>,
     Path(conversation): Path<String>,
     Query(parameters): Query<Parameters>,
     MaybeJson(request): MaybeJson<Request>,
 ) -> Result<impl IntoResponse> {
+    reads.check()?;
     let wish = request.unwrap_or_default().into_wish(None, parameters.branch)?;
     let share = sharing.create(&caller, &conversation, &wish).await?;
     Ok((StatusCode::CREATED, http_kit::Json(View::new(&sharing, share))))

@@ -2,9 +2,9 @@
 
 use app::sharing::Sharing;
 use axum::{extract::State, response::IntoResponse};
-use domain::scope::SharesWrite;
+use domain::scope::{ConversationsRead, SharesWrite};
 use http::StatusCode;
-use http_kit::{Caller, Json, MaybeJson, Path, Result, error::ErrorEnvelope};
+use http_kit::{Also, Caller, Json, MaybeJson, Path, Result, error::ErrorEnvelope};
 
 use super::{create::Request, view::View};
 
@@ -22,7 +22,8 @@ use super::{create::Request, view::View};
         (status = 201, description = "The share.", body = View),
         (status = 400, description = "The item is no completed message of the assistant (`item_not_shareable`); \
             otherwise as for a conversation.", body = ErrorEnvelope),
-        (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`).",
+        (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`), or the \
+            API key may not read conversations (`insufficient_scope`).",
             body = ErrorEnvelope),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
             item (`item_not_found`).", body = ErrorEnvelope),
@@ -30,10 +31,12 @@ use super::{create::Request, view::View};
 )]
 pub(crate) async fn create(
     caller: Caller<SharesWrite>,
+    reads: Also<ConversationsRead>,
     State(sharing): State<Sharing>,
     Path((conversation, item)): Path<(String, String)>,
     MaybeJson(request): MaybeJson<Request>,
 ) -> Result<impl IntoResponse> {
+    reads.check()?;
     let wish = request.unwrap_or_default().into_wish(Some(item), None)?;
     let share = sharing.create(&caller, &conversation, &wish).await?;
     Ok((StatusCode::CREATED, Json(View::new(&sharing, share))))

@@ -103,7 +103,7 @@ on_both_databases! {
             for order in [domain::page::Order::Asc, domain::page::Order::Desc] {
                 let (mut seen, mut after) = (Vec::new(), None);
                 loop {
-                    let page = reader.items(&history, ::store::ItemPage { limit, after, order }).await.unwrap();
+                    let page = reader.items(&history, ::store::ItemPage { limit, bytes: usize::MAX, after, order }).await.unwrap();
                     after = page.items.last().map(|item| item.sequence);
                     seen.extend(page.items.iter().map(crate::support::text_of));
                     if !page.has_more {

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Clock, conversation::Conversation, ids::ProjectId};
-use testkit::on_both_databases;
+use domain::{Clock, Kind, conversation::Conversation, ids::ProjectId};
+use testkit::{database::Database, on_both_databases};
 
 use crate::support::{HOUR, NOW, a_conversation, append, insert_conversation, insert_user, open};
 
@@ -135,5 +135,64 @@ on_both_databases! {
         ] {
             assert_eq!(database.number(query).await, 0, "{query}");
         }
+    }
+}
+
+/// Waits until a statement of this database waits for another's lock.
+async fn somebody_waits(database: &Database) {
+    while database.number("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn two_who_want_each_others_conversation_do_not_wait_for_ever() {
+    let database = Database::postgres().await;
+    let store = open(&database).await;
+    let ada = insert_user(&store).await;
+    let (one, two) = (a_conversation(&ada, 0), a_conversation(&ada, 1));
+    insert_conversation(&store, &one).await;
+    insert_conversation(&store, &two).await;
+    let (mut first, mut second) = (store.write().await.unwrap(), store.write().await.unwrap());
+    first.lock_conversation(&ada.id, &one.id).await.unwrap();
+    second.lock_conversation(&ada.id, &two.id).await.unwrap();
+    let both = (first.lock_conversation(&ada.id, &two.id), second.lock_conversation(&ada.id, &one.id));
+    // The one that has to give way ends its transaction, and the other gets on.
+    let (first, second) = tokio::join!(async { both.0.await.map_err(domain::Error::from).err() }, async {
+        both.1.await.map_err(domain::Error::from).err()
+    });
+    let error = first.xor(second).expect("one of them gives way");
+    assert!(matches!(error.kind(), Kind::Unavailable(Some(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn many_are_deleted_in_the_order_in_which_others_take_them() {
+    let database = Database::postgres().await;
+    let store = open(&database).await;
+    let ada = insert_user(&store).await;
+    // The first is the younger one, and is written anew: every other order that the database could follow begins with
+    // the second.
+    let (one, two) = (a_conversation(&ada, 1), a_conversation(&ada, 0));
+    insert_conversation(&store, &one).await;
+    insert_conversation(&store, &two).await;
+    append(&store, &one, None, &["hello"]).await;
+    for all in [false, true] {
+        let mut first = store.write().await.unwrap();
+        first.lock_conversation(&ada.id, &one.id).await.unwrap().unwrap();
+        let ids = [two.id.clone(), one.id.clone()];
+        let deleting = async {
+            let mut second = store.write().await.unwrap();
+            if all {
+                second.delete_all_conversations(&ada.id, NOW).await.unwrap()
+            } else {
+                second.delete_conversations(&ada.id, &ids, NOW).await.unwrap().len() as u64
+            }
+        };
+        let locking = async {
+            somebody_waits(&database).await;
+            first.lock_conversation(&ada.id, &two.id).await.unwrap().unwrap();
+            drop(first);
+        };
+        assert_eq!(tokio::join!(deleting, locking).0, 2);
     }
 }

@@ -40,7 +40,7 @@ async fn change(store: &Store, conversation: &Conversation, branch: Option<&str>
     let history = history(store, conversation, branch).await;
     let body = format!(r#"{{"content":[{{"type":"output_text","text":"{text}"}}]}}"#);
     let mut tx = store.write().await.unwrap();
-    let done = tx.change_item(&conversation.user_id, &history, &item.id, &body, text, NOW + HOUR).await.unwrap();
+    let done = tx.change_item(&history, &item.id, &body, text, NOW + HOUR).await.unwrap();
     tx.commit().await.unwrap();
     done
 }

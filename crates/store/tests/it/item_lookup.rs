@@ -54,8 +54,8 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let mut reader = store.read().await.unwrap();
         let found = reader.find_call(&ada.id, id, "c", None).await.unwrap();
-        assert_eq!(found.iter().map(|item| &item.id).collect::<Vec<_>>(), [&call.id]);
-        assert!(reader.find_call(&ada.id, id, "c", Some("function_call")).await.unwrap().is_empty());
-        assert!(reader.find_call(&bob.id, id, "c", None).await.unwrap().is_empty());
+        assert_eq!(found.map(|item| (item.id, item.branch)), Some((call.id, "MAIN".to_owned())));
+        assert_eq!(reader.find_call(&ada.id, id, "c", Some("function_call")).await.unwrap(), None);
+        assert_eq!(reader.find_call(&bob.id, id, "c", None).await.unwrap(), None);
     }
 }

@@ -3,7 +3,7 @@
 use domain::{
     Clock,
     ids::ItemId,
-    item::{Head, Item, Making, NewItem, Rating},
+    item::{Head, Making, NewItem, Rating},
     page::Order,
 };
 use store::{Appended, ItemPage, ItemUpdate};
@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!((after.item_count, after.updated_at), (2, NOW + HOUR));
         let history = history.unwrap();
         assert_eq!(history.branch(), "MAIN");
-        let page = ItemPage { limit: 10, after: None, order: Order::Asc };
+        let page = ItemPage { limit: 10, bytes: usize::MAX, after: None, order: Order::Asc };
         assert_eq!(reader.items(&history, page).await.unwrap().items, added);
         assert_eq!(reader.item(&history, &added[1].id).await.unwrap().as_ref(), Some(&added[1]));
         assert!(reader.history(&bob.id, &conversation.id, None).await.unwrap().is_none());
@@ -69,7 +69,7 @@ on_both_databases! {
             let mut seen = Vec::new();
             let mut after = None;
             loop {
-                let page = reader.items(&history, ItemPage { limit: 2, after, order }).await.unwrap();
+                let page = reader.items(&history, ItemPage { limit: 2, bytes: usize::MAX, after, order }).await.unwrap();
                 after = page.items.last().map(|item| item.sequence);
                 seen.extend(page.items.iter().map(text_of));
                 if !page.has_more {
@@ -117,13 +117,64 @@ on_both_databases! {
 
         let mut reader = store.read().await.unwrap();
         let (_, history) = reader.history(&ada.id, &one.id, None).await.unwrap().unwrap();
-        let kinds = |items: Vec<Item>| items.into_iter().map(|item| item.head.kind).collect::<Vec<_>>();
         let history = history.unwrap();
-        let all = reader.items_of_call(&history, "c", None).await.unwrap();
-        assert_eq!(kinds(all), ["function_call_output", "function_call_output", "function_call"]);
-        let calls = reader.items_of_call(&history, "c", Some("function_call")).await.unwrap();
-        assert_eq!(kinds(calls), ["function_call"]);
-        assert!(reader.items_of_call(&history, "d", None).await.unwrap().is_empty());
+        for (call_id, kind, found) in [
+            ("c", None, Some("function_call")),
+            ("c", Some("function_call_output"), Some("function_call_output")),
+            ("c", Some("mcp_call"), None),
+            ("d", None, None),
+        ] {
+            let item = reader.item_of_call(&history, call_id, kind).await.unwrap();
+            assert_eq!(item.map(|item| item.head.kind).as_deref(), found);
+        }
+    }
+
+    async fn a_call_has_the_outputs_before_the_next_of_its_id(database: Database) {
+        let store = open(&database).await;
+        let ada = insert_user(&store).await;
+        let conversation = a_conversation(&ada, 0);
+        insert_conversation(&store, &conversation).await;
+        let kinds = ["function_call", "function_call_output", "function_call", "function_call_output"];
+        let items = kinds.map(|kind| a_call(kind, "c")).into_iter().chain([a_call("function_call_output", "d")]);
+        let mut tx = store.write().await.unwrap();
+        let done = tx.append_items(&ada.id, &conversation.id, None, items.collect(), false, NOW).await.unwrap();
+        let Appended::Items(items) = done else { panic!("{done:?}") };
+        let (_, history) = tx.history(&ada.id, &conversation.id, None).await.unwrap().unwrap();
+        let history = history.unwrap();
+        for (call, output) in [(&items[0], &items[1]), (&items[2], &items[3])] {
+            assert_eq!(tx.outputs_of_call(&history, call).await.unwrap(), std::slice::from_ref(&output.id));
+        }
+        let newest = tx.item_of_call(&history, "c", Some("function_call")).await.unwrap().unwrap();
+        assert_eq!(newest.id, items[2].id);
+    }
+
+    async fn a_page_has_no_more_bytes_than_were_asked_for(database: Database) {
+        let store = open(&database).await;
+        let ada = insert_user(&store).await;
+        let conversation = a_conversation(&ada, 0);
+        insert_conversation(&store, &conversation).await;
+        let texts = [10, 70_000, 10, 200_000, 70_000].map(|size| "x".repeat(size));
+        let all = append(&store, &conversation, None, &texts.each_ref().map(String::as_str)).await;
+        let mut reader = store.read().await.unwrap();
+        let (_, history) = reader.history(&ada.id, &conversation.id, None).await.unwrap().unwrap();
+        let history = history.unwrap();
+        for (order, sizes) in [(Order::Asc, vec![3, 1, 1]), (Order::Desc, vec![1, 1, 3])] {
+            let (mut seen, mut pages, mut after) = (Vec::new(), Vec::new(), None);
+            loop {
+                let wish = ItemPage { limit: 4, bytes: 100_000, after, order };
+                let page = reader.items(&history, wish).await.unwrap();
+                pages.push(page.items.len());
+                after = page.items.last().map(|item| item.sequence);
+                seen.extend(page.items);
+                if !page.has_more {
+                    break;
+                }
+            }
+            if order == Order::Desc {
+                seen.reverse();
+            }
+            assert_eq!((seen == all, pages), (true, sizes), "{order:?}");
+        }
     }
 
     async fn items_of_two_at_once_do_not_mix(database: Database) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ::store::{CountedProject, NameTaken, Store};
+use ::store::{CountedProject, MemoryFilter, NameTaken, Store};
 use domain::{
     Clock,
-    ids::{ConversationId, ProjectId},
+    ids::{ConversationId, MemoryId, ProjectId},
+    memory::{Memory, MemoryKind, MemorySource},
     page::{Order, PageRequest},
     project::{Filter, Project},
     user::User,
@@ -49,6 +50,26 @@ async fn converse(database: &Database, user: &User, project: &Project) -> Conver
     );
     database.execute(&statement).await;
     id
+}
+
+/// Keeps `count` memories of the project.
+async fn remember(store: &Store, project: &Project, count: u8) {
+    let mut tx = store.write().await.unwrap();
+    for n in 0..count {
+        let memory = Memory {
+            id: MemoryId::new(&Clock::System),
+            user_id: project.user_id.clone(),
+            project_id: Some(project.id.clone()),
+            kind: MemoryKind::Fact,
+            content: format!("Fact {n}"),
+            source: MemorySource::User,
+            meaning: None,
+            created_at: NOW,
+            updated_at: NOW,
+        };
+        assert!(tx.insert_memory(&memory, &[n; 32]).await.unwrap());
+    }
+    tx.commit().await.unwrap();
 }
 
 fn page(limit: u32, after: Option<&Project>, order: Order) -> PageRequest {
@@ -202,5 +223,37 @@ on_both_databases! {
         tx.commit().await.unwrap();
         assert_eq!(database.number(DETACHED).await, 3);
         assert_eq!(database.number(DELETED).await, 1);
+    }
+
+    async fn a_deleted_project_takes_its_memories_along_in_small_steps(database: Database) {
+        let store = open(&database).await;
+        let user = insert_user(&store).await;
+        let (old, young, alive) = (a_project(&user, 0), a_project(&user, 1), a_project(&user, 2));
+        for project in [&old, &young, &alive] {
+            insert(&store, project).await;
+            remember(&store, project, 3).await;
+        }
+        let mut tx = store.write().await.unwrap();
+        assert!(tx.delete_project(&user.id, &old.id, NOW).await.unwrap());
+        assert!(tx.delete_project(&user.id, &young.id, NOW + HOUR).await.unwrap());
+        let seen = tx.all_memories(&user.id, 99).await.unwrap();
+        assert!(seen.len() == 3 && seen.iter().all(|memory| memory.project_id.as_ref() == Some(&alive.id)));
+        assert_eq!(tx.count_memories(&user.id).await.unwrap(), 3);
+        let listed = tx.memories(&user.id, &MemoryFilter::default(), &page(99, None, Order::Asc)).await.unwrap();
+        assert_eq!(listed.items.len(), 3);
+        tx.commit().await.unwrap();
+        let mut steps = Vec::new();
+        loop {
+            let mut tx = store.write().await.unwrap();
+            let gone = tx.purge_projects(NOW + Duration::from_secs(1), 2).await.unwrap();
+            tx.commit().await.unwrap();
+            if gone == 0 {
+                break;
+            }
+            steps.push(gone);
+        }
+        assert_eq!(steps, [2, 1, 1]);
+        assert_eq!(database.number("SELECT CAST(COUNT(*) AS BIGINT) FROM projects").await, 2);
+        assert_eq!(database.number("SELECT CAST(COUNT(*) AS BIGINT) FROM memories").await, 6);
     }
 }

@@ -146,7 +146,7 @@ pub(crate) async fn append(
 pub(crate) async fn texts(store: &Store, conversation: &Conversation, branch: Option<&str>) -> Vec<String> {
     let mut reader = store.read().await.unwrap();
     let (_, history) = reader.history(&conversation.user_id, &conversation.id, branch).await.unwrap().unwrap();
-    let page = ItemPage { limit: 1_000, after: None, order: Order::Asc };
+    let page = ItemPage { limit: 1_000, bytes: usize::MAX, after: None, order: Order::Asc };
     let items = reader.items(&history.unwrap(), page).await.unwrap().items;
     items.iter().map(text_of).collect()
 }

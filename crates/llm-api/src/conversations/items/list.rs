@@ -12,6 +12,8 @@ use wire::{
 use super::OnBranch;
 
 /// List the items of a conversation.
+///
+/// A page holds 8 MiB at most: long items make it short, and `has_more` says so.
 #[utoipa::path(
     get, path = "/v1/conversations/{conv_id}/items", tag = "conversations", operation_id = "listConversationItems",
     params(

@@ -34,7 +34,7 @@ impl Request {
         Ok(NewMemory {
             content: self.content,
             kind: self.kind.as_deref().map(view::kind).transpose()?.unwrap_or(MemoryKind::Fact),
-            project: self.project_id.as_deref().map(super::project).transpose()?,
+            project: self.project_id.as_deref().map(app::conversations::project_id).transpose()?,
             source: MemorySource::User,
         })
     }

@@ -39,7 +39,7 @@ pub(crate) async fn delete_all(
     State(memories): State<Memories>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<View>> {
-    let project = parameters.project_id.as_deref().map(super::project).transpose()?;
+    let project = parameters.project_id.as_deref().map(app::conversations::project_id).transpose()?;
     let deleted_count = memories.delete_all(&caller.user_id, project.as_ref()).await?;
     Ok(Json(View { object: "memory.list.deleted", deleted: true, deleted_count }))
 }

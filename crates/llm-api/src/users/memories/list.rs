@@ -21,7 +21,7 @@ impl Parameters {
         let place = match self.project_id.as_deref() {
             None => None,
             Some("none") => Some(MemoryPlace::Everywhere),
-            Some(id) => Some(MemoryPlace::Project(super::project(id)?)),
+            Some(id) => Some(MemoryPlace::Project(app::conversations::project_id(id)?)),
         };
         Ok(MemoryFilter { place, kind: self.kind.as_deref().map(view::kind).transpose()? })
     }

@@ -8,18 +8,9 @@ pub(super) mod list;
 pub(super) mod update;
 mod view;
 
-use domain::{
-    Error,
-    ids::{MemoryId, ProjectId},
-};
+use domain::{Error, ids::MemoryId};
 
 /// An id from the path. One that is none is nobody's memory.
 fn id(text: &str) -> Result<MemoryId, Error> {
     MemoryId::parse(text).map_err(|_| Error::not_found("memory_not_found", "There is no such memory."))
-}
-
-/// A project's id from the body or the query.
-fn project(text: &str) -> Result<ProjectId, Error> {
-    let unknown = || Error::not_found("project_not_found", "There is no such project.").param("project_id");
-    ProjectId::parse(text).map_err(|_| unknown())
 }

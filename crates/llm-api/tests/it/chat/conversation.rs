@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use domain::{
+    ids::{ConversationId, ItemId, UserId},
+    item::{Head, Making, NewItem},
+};
+use http::{HeaderName, Method, Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use testkit::{
@@ -57,6 +61,24 @@ fn told(upstream: &Upstream) -> Vec<(String, Value)> {
     let messages = body["messages"].as_array().unwrap().iter();
     let messages = messages.filter(|message| message["role"] != "system");
     messages.map(|message| (message["role"].as_str().unwrap().to_owned(), message["content"].clone())).collect()
+}
+
+/// The `n`th message of a conversation, with one part.
+fn said(app: &App, n: usize, part: &Value) -> NewItem {
+    NewItem {
+        id: ItemId::new(&app.clock),
+        head: Head {
+            kind: "message".to_owned(),
+            role: Some(if n.is_multiple_of(2) { "user" } else { "assistant" }.to_owned()),
+            status: Some("completed".to_owned()),
+            call_id: None,
+        },
+        body: json!({"content": [part]}).to_string(),
+        text: None,
+        making: Making::default(),
+        created_at: app.clock.now(),
+        ended_at: None,
+    }
 }
 
 testkit::on_both_databases! {
@@ -169,6 +191,58 @@ testkit::on_both_databases! {
         assert_eq!(shown(&guest, &path).await.len(), 4);
     }
 
+    async fn who_repeats_a_broken_chat_with_its_key_asks_once(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let (guest, login) = app.login().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let mut body = ask(&path, "Tell me");
+        body["stream"] = json!(true);
+        let request = || {
+            Request::post(PATH)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::AUTHORIZATION, format!("Bearer {}", login["access_token"].as_str().unwrap()))
+                .header("idempotency-key", "k")
+                .body(body.to_string().into())
+                .unwrap()
+        };
+        // The client leaves in the middle: the answer is made to its end, and given when the client asks again.
+        let words = Answer::stream().word("One ").wait(Duration::from_millis(200)).word("two");
+        let end = json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]);
+        upstream.next(words.chunk(&end).usage().done());
+        let mut answer = guest.open(request()).await;
+        answer.body_mut().frame().await.unwrap().unwrap();
+        drop(answer);
+        let whole = [message("user", "completed", "Tell me"), message("assistant", "completed", "One two")];
+        assert_eq!(until(&guest, &path, 2).await, whole);
+        let replayed = loop {
+            let answer = guest.send(request()).await;
+            if answer.status.as_u16() != 409 {
+                break answer.expect(200);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!((replayed.headers["idempotent-replayed"].as_bytes(), upstream.chats().len()), (&b"true"[..], 1));
+        assert_eq!(shown(&guest, &path).await, whole);
+
+        // The model fails in the middle: asked again, the question is not there twice.
+        body["messages"][0]["content"] = json!("And then?");
+        let keyed = guest.header(HeaderName::from_static("idempotency-key"), "l");
+        upstream.next(Answer::stream().word("Half").cut());
+        assert!(keyed.post(PATH, &body).await.expect(200).events().last().unwrap().contains("upstream_error"));
+        until(&guest, &path, 4).await;
+        upstream.next(Answer::streams(&["Hello there"]));
+        keyed.post(PATH, &body).await.expect(200);
+        assert_eq!(told(&upstream).len(), 3, "the half is not told");
+        let items = shown(&guest, &path).await;
+        let then = [
+            message("user", "completed", "And then?"),
+            message("assistant", "incomplete", "Half"),
+            message("assistant", "completed", "Hello there"),
+        ];
+        assert_eq!(items[2..], then);
+    }
+
     async fn calls_and_their_results_are_part_of_the_history(database: Database) {
         let upstream = Upstream::start().await;
         let app = App::serving_on(database, &upstream).await;
@@ -202,6 +276,70 @@ testkit::on_both_databases! {
         let items = shown(&guest, &path).await;
         assert_eq!(items[3], of("function_call_output", "completed", "call_2"));
         assert_eq!(items[4], message("assistant", "completed", "Hello there"));
+    }
+
+    async fn a_call_goes_with_its_own_output_though_others_have_its_id(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let calls = json!([{"id": "call_0", "type": "function", "function": {"name": "look", "arguments": "{}"}}]);
+        for result in ["first", "second"] {
+            upstream.next(Answer::json(200, &json!({
+                "id": "x", "object": "chat.completion", "created": 1, "model": "theirs",
+                "choices": [{"index": 0, "finish_reason": "tool_calls", "message":
+                    {"role": "assistant", "content": null, "tool_calls": calls}}],
+            })));
+            guest.post(PATH, &ask(&path, "Look")).await.expect(200);
+            let mut body = ask(&path, "x");
+            body["messages"] = json!([{"role": "tool", "tool_call_id": "call_0", "content": result}]);
+            guest.post(PATH, &body).await.expect(200);
+        }
+        let items = guest.get(&path).await.expect(200).json()["items"].clone();
+        assert_eq!((&items[1]["type"], &items[2]["output"], &items[6]["output"]), (&json!("mcp_call"), &json!("first"), &json!("second")));
+        guest.delete(&format!("{path}/items/{}", items[1]["id"].as_str().unwrap())).await.expect(200);
+        let left = guest.get(&path).await.expect(200).json()["items"].clone();
+        let outputs: Vec<&Value> = left.as_array().unwrap().iter().filter_map(|item| item.get("output")).collect();
+        assert_eq!(outputs, ["second"]);
+    }
+
+    async fn who_is_told_less_than_all_is_told_so(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let (guest, login) = app.login().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let owner = UserId::parse(login["user_id"].as_str().unwrap()).unwrap();
+        let id = ConversationId::parse(path.rsplit('/').next().unwrap()).unwrap();
+        let item = |n: usize| said(&app, n, &json!({"type": "input_text", "text": n.to_string()}));
+        let mut body = ask(&path, "x");
+        body["store"] = json!(false);
+        for (count, is_trimmed) in [(2_000, false), (2, true)] {
+            let mut tx = app.store.write().await.unwrap();
+            tx.append_items(&owner, &id, None, (0..count).map(item).collect(), false, app.clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            let answer = guest.post(PATH, &body).await.expect(200).json();
+            assert_eq!(answer["trimmed"], is_trimmed, "{count}");
+            assert_eq!(told(&upstream).len(), 2_001);
+        }
+    }
+
+    async fn only_so_many_bytes_of_a_history_are_told(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let (guest, login) = app.login().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let owner = UserId::parse(login["user_id"].as_str().unwrap()).unwrap();
+        let id = ConversationId::parse(path.rsplit('/').next().unwrap()).unwrap();
+        // Pictures, since text would not fit into the model's context.
+        let url = format!("data:image/png;base64,{}", "A".repeat(7 * 1024 * 1024));
+        for n in 0..6 {
+            let picture = said(&app, 2 * n, &json!({"type": "input_image", "image_url": url}));
+            let mut tx = app.store.write().await.unwrap();
+            tx.append_items(&owner, &id, None, vec![picture], false, app.clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let answer = guest.post(PATH, &ask(&path, "Which is the best?")).await.expect(200).json();
+        assert_eq!((&answer["trimmed"], told(&upstream).len()), (&json!(true), 5));
     }
 
     async fn pictures_come_back(database: Database) {

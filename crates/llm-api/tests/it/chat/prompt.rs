@@ -159,3 +159,55 @@ async fn what_a_message_asks_to_remember_is_remembered() {
     assert_eq!(applied(&guest, &question("How old do cats get?")).await, "timing");
     assert_eq!(guest.get("/v1/users/me/memories").await.expect(200).json()["data"].as_array().unwrap().len(), 1);
 }
+
+testkit::on_both_databases! {
+    async fn who_cannot_reason_does_no_research(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let mut body = question("Why is the sky blue?");
+        (body["model"], body["deep_research"]) = (json!("scripted/echo"), json!(true));
+        for conversation in [json!(null), json!({})] {
+            body["conversation"] = conversation;
+            let error = guest.post(PATH, &body).await.error();
+            assert_eq!(error, (400, "invalid_parameter".to_owned(), Some("deep_research".to_owned())));
+        }
+        assert_eq!(guest.get("/v1/conversations").await.expect(200).json()["data"], json!([]));
+        // What is said to this server is not passed on.
+        (body["model"], body["deep_research"], body["store_reasoning"]) = (json!("upstream-chat"), json!(false), json!(false));
+        guest.post(PATH, &body).await.expect(200);
+        let sent = upstream.chats().pop().unwrap().json();
+        let ours = ["conversation", "deep_research", "store_reasoning"];
+        assert!(ours.iter().all(|field| sent.get(field).is_none()), "{sent}");
+        body["model"] = json!("scripted/echo");
+        // Who only prefers it is answered without.
+        let prefers = json!({"preferences": {"enable_deep_research": true}});
+        crate::conversations::patch(&guest, "/v1/users/me/settings", &prefers).await.expect(200);
+        body["deep_research"] = json!(null);
+        assert_eq!(applied(&guest, &body).await, "timing");
+    }
+
+    async fn dialects_of_clients_are_understood(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let image = json!({"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"});
+        let text = json!({"type": "text", "text": "What is this?"});
+        let mut body = question("x");
+        let url = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}});
+        for conversation in [json!(null), json!({})] {
+            body["conversation"] = conversation;
+            for content in [json!([text, image]), json!(json!([text, image]).to_string())] {
+                body["messages"][0]["content"] = content;
+                guest.post(PATH, &body).await.expect(200);
+                let sent = upstream.chats().pop().unwrap().json();
+                assert_eq!(sent["messages"].as_array().unwrap().last().unwrap()["content"], json!([text, url]));
+            }
+            for url in ["jan_01h", "data:image/png;base64,jan_01h"] {
+                body["messages"][0]["content"] = json!([{"type": "image_url", "image_url": {"url": url}}]);
+                let param = "messages[0].content[0].image_url.url".to_owned();
+                assert_eq!(guest.post(PATH, &body).await.error(), (400, "media_not_found".to_owned(), Some(param)));
+            }
+        }
+    }
+}

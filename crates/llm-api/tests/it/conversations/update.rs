@@ -59,6 +59,29 @@ testkit::on_both_databases! {
         assert_eq!(guest.get(&path).await.expect(200).json()["title"], "t");
     }
 
+    async fn metadata_never_grows_beyond_its_bounds(database: Database) {
+        let app = App::on(database).await;
+        let guest = app.guest().await;
+        let entries = |range: std::ops::Range<usize>| {
+            range.map(|n| (format!("k{n}"), json!("v"))).collect::<serde_json::Map<_, _>>()
+        };
+        let path = make(&app, &guest, &json!({"metadata": entries(0..16)})).await;
+        let full = guest.get(&path).await.expect(200).json();
+        for (body, param) in [
+            (json!({"metadata": entries(16..17)}), "metadata"),
+            (json!({"metadata": entries(0..10_000)}), "metadata"),
+            (json!({"metadata": {"k": "v".repeat(100_000)}}), "metadata.k"),
+            (json!({"metadata": {"k".repeat(100_000): "v"}}), "metadata"),
+            (json!({"metadata": {"k": {"k": {"k": "v"}}}}), "metadata.k"),
+        ] {
+            let refused = (400, "invalid_parameter".to_owned(), Some(param.to_owned()));
+            assert_eq!(patch(&guest, &path, &body).await.error(), refused);
+        }
+        let error = guest.post(PATH, &json!({"metadata": entries(0..10_000)})).await.error();
+        assert_eq!(error, (400, "invalid_parameter".to_owned(), Some("metadata".to_owned())));
+        assert_eq!(guest.get(&path).await.expect(200).json(), full, "nothing is lost");
+    }
+
     async fn two_that_change_two_fields_at_once_both_get_their_way(database: Database) {
         let app = App::on(database).await;
         let guest = app.guest().await;

@@ -26,6 +26,24 @@ on_both_databases! {
         world.guest.call(http::Method::POST, &world.path(), None).await.expect(201);
     }
 
+    async fn a_key_shares_what_it_may_read(database: Database) {
+        let world = World::new(database).await;
+        let answer = world.say("assistant", "Because of the air.").await;
+        let item = format!("/v1/conversations/{}/items/{answer}/share", world.conversation);
+        for (scopes, status) in [(json!(["shares:write"]), 403), (json!(["shares:write", "conversations:read"]), 201)] {
+            let wish = json!({"name": "k", "scopes": scopes});
+            let made = world.guest.post("/auth/api-keys", &wish).await.expect(201).json();
+            let by_key = world.app.anonymous().api_key(made["key"].as_str().unwrap());
+            for path in [&world.path(), &item] {
+                let shared = by_key.post(path, &json!({})).await;
+                assert_eq!(shared.status.as_u16(), status, "{scopes} {path}");
+                if status == 403 {
+                    assert_eq!(shared.error().1, "insufficient_scope");
+                }
+            }
+        }
+    }
+
     async fn wishes_are_followed(database: Database) {
         let world = World::new(database).await;
         let wish = json!({"title": " My\n sky ", "expires_in": 60, "include_images": true, "read_only": true,

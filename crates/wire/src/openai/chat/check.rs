@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Error;
 use serde::Deserialize;
 
-use super::request::{ChatRequest, Content, Message, Part, Role, ToolChoice};
+use super::request::{ChatRequest, Content, ImageUrl, Message, Part, Role, ToolChoice};
 
 /// Most messages of one request.
 const MAX_MESSAGES: usize = 10_000;
@@ -205,18 +205,19 @@ fn check_part(path: &str, part: &Part) -> Result<(), Error> {
     }
 }
 
-/// An image is an address, a media id, or bytes in a data URL (RFC 2397).
+/// An image is an address, or bytes in a data URL (RFC 2397). The ids of media name none while nothing keeps media.
 fn check_image(path: &str, url: &str) -> Result<(), Error> {
     let refuse = |why: &'static str| Err(Error::invalid_parameter(path, why));
+    if ImageUrl::names_media(url) {
+        let message = "There is no such media: send the image itself, as a data: URL.";
+        return Err(Error::invalid("media_not_found", message).param(path));
+    }
     if let Some(data) = url.strip_prefix("data:") {
-        let Some((kind, payload)) = data.split_once([',', ';']) else {
+        let Some((kind, _)) = data.split_once([',', ';']) else {
             return refuse("The data URL has no data.");
         };
         if !kind.starts_with("image/") {
             return refuse("The data URL is not of an image type.");
-        }
-        if payload.starts_with("jan_") || payload.starts_with("base64,jan_") {
-            return Ok(());
         }
         let Some(text) = data.split_once(";base64,").map(|(_, text)| text) else {
             return refuse("An image in a data URL is written in base64.");
@@ -227,10 +228,10 @@ fn check_image(path: &str, url: &str) -> Result<(), Error> {
             && base64.into_iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'));
         return if well_formed { Ok(()) } else { refuse("The data URL is not valid base64.") };
     }
-    if url.starts_with("https://") || url.starts_with("http://") || url.starts_with("jan_") {
+    if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(());
     }
-    refuse("An image is an https:, http: or data: URL, or a media id.")
+    refuse("An image is an https:, http: or data: URL.")
 }
 
 /// A JSON schema is an object or a boolean; `null` counts as absent.
@@ -321,6 +322,9 @@ mod tests {
             (image("data:text/html;base64,AAAA"), "messages[0].content[0].image_url.url"),
             (image("data:image/png;base64,???"), "messages[0].content[0].image_url.url"),
             (image("data:image/png"), "messages[0].content[0].image_url.url"),
+            (image("jan_01h"), "messages[0].content[0].image_url.url"),
+            (image("data:image/png;base64,jan_01h"), "messages[0].content[0].image_url.url"),
+            (image("data:image/png;jan_01h"), "messages[0].content[0].image_url.url"),
             (json!({"messages": [{"role": "tool", "content": "x"}]}), "messages[0].tool_call_id"),
             (json!({"temperature": 2.1}), "temperature"),
             (json!({"temperature": "hot"}), "temperature"),

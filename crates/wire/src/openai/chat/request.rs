@@ -272,11 +272,19 @@ pub struct Part {
 /// An image by address.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct ImageUrl {
-    /// An `https:`, `http:` or `data:` URL, or a media id.
+    /// An `https:`, `http:` or `data:` URL.
     pub url: String,
     /// `auto`, `low` or `high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl ImageUrl {
+    /// Whether an address is the id of media, bare or in a data URL.
+    pub fn names_media(url: &str) -> bool {
+        let payload = url.strip_prefix("data:").and_then(|data| data.split_once([',', ';']));
+        payload.map_or(url, |(_, payload)| payload.trim_start_matches("base64,")).starts_with("jan_")
+    }
 }
 
 /// A call that the model asked for.

@@ -31,6 +31,14 @@ impl Text {
         }
     }
 
+    /// Whether its first letter is this one, which JSON does not escape.
+    pub fn begins_with(&self, letter: char) -> bool {
+        match &self.0 {
+            Kept::Read(text) => text.starts_with(letter),
+            Kept::Written(text) => text[1..].starts_with(letter),
+        }
+    }
+
     /// A text as it is written in JSON, quotes and all; `None` for what is no text.
     pub(super) fn written(text: &[u8]) -> Option<Self> {
         Some(Self(Kept::Written(json::text(text).ok()?.into())))

@@ -21,6 +21,38 @@ testkit::on_both_databases! {
         assert_eq!(shown(&up), ["b", "c"]);
     }
 
+    async fn long_items_make_a_page_short(database: Database) {
+        let app = App::on(database).await;
+        let guest = app.guest().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let part = json!({"type": "input_text", "text": "x".repeat(100_000)});
+        let long = json!({"role": "user", "content": vec![part; 50]});
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            let made = guest.post(&format!("{path}/items"), &long).await.expect(201).json();
+            ids.push(made["id"].as_str().unwrap().to_owned());
+        }
+        ids.extend(talk(&guest, &path, &["a", "b"]).await);
+        let (mut seen, mut sizes, mut after) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let page = guest.get(&format!("{path}/items?order=asc{after}")).await.expect(200).json();
+            let data = page["data"].as_array().unwrap();
+            seen.extend(data.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            sizes.push(data.len());
+            if page["has_more"] == false {
+                break;
+            }
+            assert_eq!(page["next_after"], page["last_id"]);
+            after = format!("&after={}", page["last_id"].as_str().unwrap());
+        }
+        assert_eq!((seen, sizes), (ids.clone(), vec![1, 1, 3]));
+        let whole = guest.get(&path).await.expect(200).json();
+        assert_eq!((whole["items"].as_array().unwrap().len(), &whole["items_has_more"]), (1, &json!(true)));
+        // By its id it is there as it is.
+        let item = guest.get(&format!("{path}/items/{}", ids[2])).await.expect(200).json();
+        assert_eq!(item["content"].as_array().unwrap().len(), 50);
+    }
+
     async fn a_wrong_question_names_its_field(database: Database) {
         let app = App::on(database).await;
         let (guest, other) = (app.guest().await, app.guest().await);

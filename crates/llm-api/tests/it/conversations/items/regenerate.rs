@@ -22,7 +22,8 @@ testkit::on_both_databases! {
         let (guest, other) = (app.guest().await, app.guest().await);
         let path = make(&app, &guest, &json!({})).await;
         let ids = talk(&guest, &path, &["a", "b", "c", "d"]).await;
-        assert_eq!(regenerate(&other, &path, &ids[1], &json!({})).await.error().1, "item_not_found");
+        assert_eq!(regenerate(&other, &path, &ids[1], &json!({})).await.error().1, "conversation_not_found");
+        assert_eq!(regenerate(&guest, &path, "msg_0000000000000000", &json!({})).await.error().1, "item_not_found");
 
         let made = regenerate(&guest, &path, &ids[1], &json!({"model": "upstream-chat", "temperature": 0.5})).await;
         let made = made.expect(200).json();
@@ -77,6 +78,34 @@ testkit::on_both_databases! {
         assert_eq!(edited.error().1, "model_not_found");
         assert_eq!(texts(&guest, &path, "MAIN").await, ["a", "b"]);
         assert_eq!(guest.get(&format!("{path}/branches")).await.expect(200).json()["total"], 1);
+    }
+
+    async fn what_is_deleted_meanwhile_gets_no_new_answer(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let ids = talk(&guest, &path, &["a", "b"]).await;
+        let body = json!({"model": "upstream-chat", "stream": true});
+        for (asked, deleted, code) in
+            [(1, format!("{path}/items/{}", ids[1]), "item_not_found"), (2, path.clone(), "conversation_not_found")]
+        {
+            let ids = talk(&guest, &path, &["c", "d"]).await;
+            let target = if asked == 1 { deleted.rsplit('/').next().unwrap() } else { &ids[1] };
+            upstream.next(Answer::streams(&["late"]).head_after(std::time::Duration::from_millis(300)));
+            let asking = regenerate(&guest, &path, target, &body);
+            let deleting = async {
+                upstream.asked(asked).await;
+                guest.delete(&deleted).await.expect(200)
+            };
+            let (answer, _) = tokio::join!(asking, deleting);
+            let events = answer.expect(200).events();
+            assert!(events.last().unwrap().contains(code), "{events:?}");
+            if asked == 1 {
+                assert_eq!(texts(&guest, &path, "MAIN").await, ["a", "c", "d"], "nothing else changed");
+                assert_eq!(guest.get(&format!("{path}/branches")).await.expect(200).json()["total"], 1);
+            }
+        }
     }
 
     async fn only_room_is_made_if_the_client_asks_itself(database: Database) {
