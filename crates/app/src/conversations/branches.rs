@@ -148,7 +148,7 @@ impl Conversations {
     }
 }
 
-async fn list(reader: &mut Reader, owner: &UserId, id: &ConversationId) -> Result<Vec<Branch>> {
+pub(super) async fn list(reader: &mut Reader, owner: &UserId, id: &ConversationId) -> Result<Vec<Branch>> {
     reader.branches(owner, id).await?.ok_or_else(super::not_found)
 }
 

@@ -6,8 +6,10 @@
 pub(crate) mod branches;
 mod calls;
 pub(crate) mod edit;
+mod export;
 pub(crate) mod fields;
 pub(crate) mod items;
+pub mod markdown;
 mod purge;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use wire::{openai::items::ItemIn, patch::Change};
 pub use branches::NewBranch;
 pub use calls::CallChange;
 pub use edit::{Deleted, Edited};
+pub use export::{Export, ExportPage, Which};
 pub use fields::{MAX_METADATA, MetadataChange, read_referrer, read_title};
 pub use purge::Options;
 

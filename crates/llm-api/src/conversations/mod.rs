@@ -5,6 +5,7 @@ mod bulk_delete;
 mod create;
 mod delete;
 mod delete_all;
+mod export;
 mod get;
 mod items;
 pub(crate) mod list;
@@ -30,6 +31,7 @@ where
         .routes(routes!(list::list, create::create, delete_all::delete_all))
         .routes(routes!(bulk_delete::bulk_delete))
         .routes(routes!(get::get, update::update, replace::replace, delete::delete))
+        .routes(routes!(export::export))
         .routes(routes!(items::list::list, items::add::add))
         .routes(routes!(items::get::get, items::rate::rate, items::delete::delete))
         .routes(routes!(items::by_call::get, items::finish_call::finish))

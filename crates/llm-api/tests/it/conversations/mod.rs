@@ -3,6 +3,7 @@ mod bulk_delete;
 mod create;
 mod delete;
 mod delete_all;
+mod export;
 mod get;
 mod items;
 mod list;
