@@ -101,7 +101,7 @@ impl Identity {
         }
     }
 
-    /// The verdict. 401 for what is not good, 429 when too much of that came `from` this address, 503 when the database
+    /// The verdict. 401 for what is not good, 429 for a key when too many unknown ones came `from` this address, 503 when the database
     /// does not answer.
     pub async fn verify(&self, offered: Credentials<'_>, from: Option<IpAddr>) -> Verdict {
         match (offered.bearer.map(Credential::bearer), offered.api_key.map(Credential::api_key)) {
@@ -117,8 +117,10 @@ impl Identity {
         let digest = verdicts::digest(credential.text());
         // On the heap, as it is awaited in two places and large.
         let proving = Box::pin(async move { Ok(self.look_up(credential, digest).await?.0) });
-        // Whoever was known a moment ago is no guess, whatever else comes from there.
-        if self.0.verdicts.knew(&digest) { proving.await } else { self.counting_failures(from, proving).await }
+        // A token proves itself by its signature before anybody is asked, and whoever was known a moment ago is no guess,
+        // whatever else comes from there.
+        let is_guess = matches!(credential, Credential::ApiKey(_)) && !self.0.verdicts.knew(&digest);
+        if is_guess { self.counting_failures(from, proving).await } else { proving.await }
     }
 
     /// Whom an access token or API key proves, and until when; looked up anew.

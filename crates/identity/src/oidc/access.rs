@@ -67,18 +67,18 @@ impl Identity {
             Err(refusal) => return Err(refusal.to_error()),
         };
         let until = Timestamp::from_seconds(tokens::time(&claims, "exp").ok().flatten().unwrap_or(0)) + skew(provider);
-        let (digest, issuer) = (signed_part(token), &provider.options.issuer);
-        let subject = tokens::text(&claims, "sub").unwrap_or_default();
+        let Some(asserted) = Asserted::read(&[&claims], &provider.options).filter(|asserted| asserted.allowed) else {
+            return Ok(true); // It is good for nothing as it is.
+        };
         let gone = time::limited(async {
             let mut tx = self.0.store.write().await?;
-            let Some(found) = tx.external_user(issuer, subject, &digest).await? else { return Ok(None) };
-            tx.deny_token(&found.user.id, &digest, until).await?;
+            // Also of a user who was never here: the token would make the row, and come in.
+            let user = self.settle(&mut tx, &asserted, false).await?;
+            tx.deny_token(&user.id, &signed_part(token), until).await?;
             tx.commit().await?;
-            Ok(Some(found.user.id))
+            Ok(user.id)
         });
-        if let Some(user) = gone.await? {
-            self.0.verdicts.forget(&Revocation::User(user));
-        }
+        self.0.verdicts.forget(&Revocation::User(gone.await?));
         Ok(true)
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{Error, Kind, Result, Secret, secret};
 use serde::Deserialize;
-use store::ExternalLogin;
+use store::{ExternalLogin, Revocation};
 use url::Url;
 
 use super::{asserted::Asserted, exchange::Proven};
@@ -211,6 +211,7 @@ impl Identity {
     /// Gives who came through a session, or a guest the code to become the account.
     async fn let_through(&self, proven: &Proven, upgrade: bool) -> Result<Result<Arrived>> {
         if !proven.asserted.allowed {
+            self.turn_out(&proven.asserted).await?;
             return Ok(Err(not_allowed()));
         }
         if upgrade && !self.has_account(&proven.asserted).await? {
@@ -218,6 +219,25 @@ impl Identity {
         }
         let sign_in = self.sign_in_external(proven).await?;
         Ok(sign_in.map(|sign_in| Arrived::SignedIn(Box::new(sign_in))))
+    }
+
+    /// Ends the sessions of one who came in before and may not any more. What the provider says of roles counts all the same.
+    async fn turn_out(&self, asserted: &Asserted) -> Result<()> {
+        let issuer = &self.external()?.options.issuer;
+        let gone = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            if tx.external_user(issuer, &asserted.subject, &[0; 32]).await?.is_none() {
+                return Ok(None);
+            }
+            let user = self.settle(&mut tx, asserted, true).await?;
+            tx.end_sessions(&user.id, self.0.clock.now()).await?;
+            tx.commit().await?;
+            Ok(Some(user.id))
+        });
+        if let Some(user) = gone.await? {
+            self.0.verdicts.forget(&Revocation::User(user));
+        }
+        Ok(())
     }
 
     async fn has_account(&self, asserted: &Asserted) -> Result<bool> {

@@ -151,6 +151,10 @@ pub(crate) fn access_token(token: &str, known: &Known, options: &OidcOptions, no
         Some(Some("Bearer")) => true,
         Some(_) => return Err(Fault::Kind),
     };
+    // What only logout tokens hold (OpenID Connect Back-Channel Logout, 2.4).
+    if claims.contains_key("events") {
+        return Err(Fault::Kind);
+    }
     // Without a word on its kind, what only ID tokens hold makes it one.
     if !says_access && ["nonce", "at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name)) {
         return Err(Fault::Kind);

@@ -34,6 +34,10 @@ on_both_databases! {
         let admin = Identity::act_as(admin);
         let told = server.identity.introspect(&admin, other.access_token.expose()).await.unwrap().unwrap();
         assert_eq!(told.principal.user_id, other.user.id);
+        for n in 0..=600 {
+            let unknown = format!("sk_live_{n:048x}");
+            assert_eq!(server.identity.introspect(&admin, &unknown).await.unwrap(), None, "{n}: he asks for others");
+        }
         let (_, key) = server.key(&admin, &["keys:manage"]).await;
         let by_key = server.bearer(key.expose()).await.unwrap();
         let told = server.identity.introspect(&by_key, other.access_token.expose()).await.unwrap();

@@ -60,6 +60,14 @@ async fn guesses_end_and_hold_up_nobody_else() {
     assert_eq!(try_key(&server, new.expose(), elsewhere).await, "good");
     assert_eq!(try_key(&server, &unknown_key(9_999), elsewhere).await, "invalid_api_key");
 
+    // A token proves itself, and counts nowhere.
+    let token = server.guest().await.access_token;
+    let forged = format!("{}AAAA", &token.expose()[..token.expose().len() - 4]);
+    for (text, code_of) in [(token.expose(), "good"), (forged.as_str(), "invalid_token")] {
+        let offered = Credentials { bearer: Some(text), api_key: None };
+        assert_eq!(code(server.identity.verify(offered, Some(here)).await), code_of);
+    }
+
     // Refresh tokens count with them.
     let guest = server.guest().await;
     assert_eq!(code(at(&server.identity, here).refresh(guest.refresh_token.expose()).await), "rate_limit_exceeded");

@@ -100,6 +100,9 @@ on_both_databases! {
         assert_eq!(peer.refusal(&token).await, "invalid_token");
         peer.bearer(&other).await.expect("the user's other token goes on");
         server.identity.log_out(&token, None).await.expect("leaving twice is no error");
+        let unseen = bend(&sso, "sub", &json!("never-here"));
+        server.identity.log_out(&unseen, None).await.unwrap();
+        assert_eq!(server.refusal(&unseen).await, "invalid_token", "also of a user whom it would have made");
     }
 
     async fn keys_come_and_go(database: Database) {
@@ -169,6 +172,7 @@ async fn a_token_with_one_thing_wrong_is_refused() {
         ("typ", json!("ID"), "invalid_token"),
         ("typ", json!("Refresh"), "invalid_token"),
         ("typ", json!("Offline"), "invalid_token"),
+        ("events", json!({"http://schemas.openid.net/event/backchannel-logout": {}}), "invalid_token"),
         ("sub", Value::Null, "invalid_token"),
     ];
     for (name, value, code) in cases {

@@ -215,6 +215,9 @@ on_both_databases! {
             claims["realm_access"] = json!({"roles": ["admin"]});
         });
         admin.await.unwrap();
+        server.bearer(ada.access_token.expose()).await.unwrap();
+        assert_eq!(failure(sso.sign_in(&server, |_| ()).await), "access_denied");
+        assert_eq!(server.refusal(ada.access_token.expose()).await, "invalid_token", "who left the group is out at once");
         server.identity.set_disabled(&ada.user.id, true).await.unwrap();
         let refused = sso.sign_in(&server, |claims| claims["groups"] = json!(["staff"])).await.unwrap_err();
         assert_eq!((refused.code(), refused.kind()), ("access_denied", Kind::Forbidden));
