@@ -149,38 +149,49 @@ impl Identity {
     /// # Errors
     /// `invalid_login`, whatever of it was wrong.
     pub async fn sign_in(&self, name: &str, password: &Secret) -> Result<SignIn> {
-        let user = self.authenticate(name, password).await?;
-        self.sign_in_as(user).await
+        let account = self.authenticate(name, password).await?;
+        self.begin_session(account.user, account.password_hash.as_deref()).await
     }
 
-    /// Who this is, by address or username and password. Takes as long for nobody.
-    pub(crate) async fn authenticate(&self, name: &str, password: &Secret) -> Result<User> {
-        let (user, hash) = match self.account(name).await? {
-            Some(Account { user, password_hash }) => (Some(user), password_hash),
-            None => (None, None),
-        };
+    /// Who this is, by address or username and password. Takes as long for nobody, and so long that the password may be
+    /// another when it is done: whoever goes on asks the store whether the hash still counts.
+    pub(crate) async fn authenticate(&self, name: &str, password: &Secret) -> Result<Account> {
+        let account = self.account(name).await?;
+        let hash = account.as_ref().and_then(|account| account.password_hash.clone());
         let is_right = self.0.passwords.verify(password, hash).await?;
-        match user {
-            Some(user) if is_right && user.disabled_at.is_none() && !self.is_providers(&user) => Ok(user),
-            user => {
-                self.note_refusal(user.as_ref().map(|user| &user.id));
-                let message = "The address, username or password is not right.";
-                Err(Error::new(Kind::Unauthenticated, "invalid_login", message))
+        match account {
+            Some(account) if is_right && account.user.disabled_at.is_none() && !self.is_providers(&account.user) => {
+                Ok(account)
+            }
+            account => {
+                self.note_refusal(account.as_ref().map(|account| &account.user.id));
+                Err(invalid_login())
             }
         }
     }
 
     /// Begins a session of a user who has proven to be one.
     pub(crate) async fn sign_in_as(&self, user: User) -> Result<SignIn> {
+        self.begin_session(user, None).await
+    }
+
+    /// Begins a session, if the password that was given to begin it still has this hash.
+    async fn begin_session(&self, user: User, proven_by: Option<&str>) -> Result<SignIn> {
         let pair = self.new_session(&user)?;
         let published = time::limited(async {
             let mut tx = self.0.store.write().await?;
+            if let Some(hash) = proven_by
+                && !tx.has_password(&user.id, hash).await?
+            {
+                return Ok(None);
+            }
             let published = self.insert_session(&mut tx, &pair).await?;
             self.note(&mut tx, Act::SignedIn, Some(&user.id), pair.session_id().as_str()).await?;
             tx.commit().await?;
-            Ok(published)
+            Ok(Some(published))
         })
-        .await?;
+        .await?
+        .ok_or_else(invalid_login)?;
         Ok(self.hand_out(pair, user, published))
     }
 
@@ -274,6 +285,11 @@ pub(crate) fn to_error(taken: Taken) -> Error {
             Error::new(Kind::Conflict, "username_taken", "Another account has this username.").param("username")
         }
     }
+}
+
+#[cold]
+pub(crate) fn invalid_login() -> Error {
+    Error::new(Kind::Unauthenticated, "invalid_login", "The address, username or password is not right.")
 }
 
 #[cfg(test)]

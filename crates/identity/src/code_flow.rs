@@ -14,7 +14,7 @@ use domain::{Error, Kind, Result, Secret, secret, user::User};
 use store::{AuthorizationCode, LoginRequest};
 use url::{Url, form_urlencoded};
 
-use crate::{AccountWish, Identity, SignIn, oidc::is_loopback, time, verdicts};
+use crate::{AccountWish, Identity, SignIn, accounts::invalid_login, oidc::is_loopback, time, verdicts};
 
 /// The one client: this server's own callback.
 const CLIENT: &str = "jan";
@@ -144,8 +144,8 @@ impl Identity {
         self.check_authorization(request)?;
         self.check_built_in()?;
         self.0.tries.admit(name, from, self.0.clock.now())?;
-        let user = self.authenticate(name, password).await?;
-        self.grant(request, browser, user).await
+        let account = self.authenticate(name, password).await?;
+        self.grant(request, browser, account.user, account.password_hash.as_deref()).await
     }
 
     /// Makes an account, signs it in, and says where the browser goes on with the code.
@@ -167,10 +167,17 @@ impl Identity {
         }
         self.0.tries.admit(&wish.email, from, self.0.clock.now())?;
         let user = self.register_account(wish).await?;
-        self.grant(request, browser, user).await
+        self.grant(request, browser, user, None).await
     }
 
-    async fn grant(&self, request: &AuthorizationRequest, browser: &str, user: User) -> Result<String> {
+    /// Gives a user a code, if the password that was given still has this hash.
+    async fn grant(
+        &self,
+        request: &AuthorizationRequest,
+        browser: &str,
+        user: User,
+        proven_by: Option<&str>,
+    ) -> Result<String> {
         let code = BASE64_URL_SAFE_NO_PAD.encode(secret::random::<32>());
         let granted = AuthorizationCode {
             user_id: user.id,
@@ -178,12 +185,20 @@ impl Identity {
             browser: verdicts::digest(browser).to_vec(),
             expires_at: self.0.clock.now() + GRANTED,
         };
-        time::limited(async {
+        let is_granted = time::limited(async {
             let mut tx = self.0.store.write().await?;
+            if let Some(hash) = proven_by
+                && !tx.has_password(&granted.user_id, hash).await?
+            {
+                return Ok(false);
+            }
             tx.insert_authorization_code(&verdicts::digest(&code), &granted).await?;
-            tx.commit().await
-        })
-        .await?;
+            tx.commit().await?;
+            Ok(true)
+        });
+        if !is_granted.await? {
+            return Err(invalid_login());
+        }
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("code", &code)
             .append_pair("state", &request.state)

@@ -101,8 +101,8 @@ impl Identity {
         }
     }
 
-    /// The verdict. 401 for what is not good, 429 for a key when too many unknown ones came `from` this address, 503 when the database
-    /// does not answer.
+    /// The verdict. 401 for what is not good, 429 for a key when too many unknown ones came `from` this address, 503 when
+    /// the database does not answer.
     pub async fn verify(&self, offered: Credentials<'_>, from: Option<IpAddr>) -> Verdict {
         match (offered.bearer.map(Credential::bearer), offered.api_key.map(Credential::api_key)) {
             (Some(one), None) | (None, Some(one)) => self.prove(one, from).await,

@@ -48,6 +48,7 @@ const LOCK_ADMINS: &str = r#"SELECT id FROM users WHERE CAST(roles AS TEXT) LIKE
     ORDER BY id FOR UPDATE"#;
 const VERIFY_EMAIL: &str = "UPDATE users SET email_verified_at = $3 WHERE id = $1 AND email = $2";
 const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
+const HAS_PASSWORD: &str = "SELECT COUNT(*) FROM users WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
 const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
@@ -267,13 +268,20 @@ impl Tx {
         Ok(changed > 0)
     }
 
-    /// Ends all of a user's sessions, those that a sign-in is about to begin too, and tells the other processes at the commit; says how many.
+    /// Ends all of a user's sessions, those that a sign-in is about to begin too, and tells the other processes at the
+    /// commit; says how many.
     pub async fn end_sessions(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
         on!(self, c => sqlx::query(FORGET_CODES).bind(owner.as_str()).execute(c).await.map(drop))?;
         let ended = on!(self, c => sqlx::query(END_SESSIONS).bind(owner.as_str()).bind(now.micros())
             .execute(c).await.map(|done| done.rows_affected()))?;
         self.announce(&Revocation::User(owner.clone())).await?;
         Ok(ended)
+    }
+
+    /// Whether this is still the hash of the user's password; it stays so until this transaction ends.
+    pub async fn has_password(&mut self, id: &UserId, hash: &str) -> Result<bool> {
+        self.lock_user(id).await?;
+        self.owns(HAS_PASSWORD, id, hash).await
     }
 
     /// Makes other transactions that lock the same user wait for this one, so that what it counts stays true until it

@@ -56,7 +56,11 @@ impl Identity {
     pub(super) async fn settle(&self, tx: &mut Tx, asserted: &Asserted, fresh: bool) -> Result<User, StoreError> {
         let issuer = &self.0.options.oidc.issuer;
         let found = match tx.external_user(issuer, &asserted.subject, &[0; 32]).await? {
-            Some(found) => found,
+            Some(found) => {
+                tx.lock_user(&found.user.id).await?;
+                // As it is now: another server may have changed it until then.
+                tx.external_user(issuer, &asserted.subject, &[0; 32]).await?.unwrap_or(found)
+            }
             None => match self.add(tx, asserted).await? {
                 Added::New(user) => return Ok(user),
                 Added::There(found) => *found,

@@ -59,6 +59,31 @@ async fn finish(server: &Server, state: &str, code: &str, browser: Option<&str>)
 }
 
 on_both_databases! {
+    async fn who_signs_in_while_the_password_is_replaced_is_not_in(database: Database) {
+        let server = Server::new(&database).await;
+        with_ada(&server).await;
+        let mut before = PASSWORD.to_owned();
+        for round in 0..8 {
+            let request = begin(&server).await;
+            let (old, new) = (Secret::new(before), format!("another horse {round}"));
+            let ada = server.identity.find_user("ada").await.unwrap();
+            let replaced = Secret::new(new.clone());
+            let (back, reset) = tokio::join!(
+                server.identity.authorize(&request, BROWSER, "ada", &old, None),
+                server.identity.reset_password(&ada, &replaced, false),
+            );
+            reset.unwrap();
+            match back {
+                Ok(back) => {
+                    let outcome = finish(&server, &request.state, &query(&back)["code"], Some(BROWSER)).await;
+                    assert_eq!(outcome.unwrap_err(), "token_exchange_failed", "the code ends with the password");
+                }
+                Err(error) => assert_eq!(error.code(), "invalid_login"),
+            }
+            before = new;
+        }
+    }
+
     async fn a_browser_that_began_ends_with_tokens(database: Database) {
         let server = Server::new(&database).await;
         with_ada(&server).await;
