@@ -11,7 +11,11 @@ const WITHOUT_SCOPE: [(&str, &str); 3] =
     [("GET /auth/me", "any"), ("POST /auth/validate", "any"), ("POST /auth/upgrade", "none")];
 
 /// Operations that want a second scope of a key where a request asks for more, and the least one does.
-const ALSO: [(&str, &str); 1] = [("POST /v1/conversations/{conv_id}/items/{item_id}/regenerate", "chat:write")];
+const ALSO: [(&str, &str); 3] = [
+    ("POST /v1/conversations/{conv_id}/items/{item_id}/regenerate", "chat:write"),
+    ("POST /v1/conversations/{conv_id}/items/{item_id}/share", "conversations:read"),
+    ("POST /v1/conversations/{conv_id}/share", "conversations:read"),
+];
 
 #[tokio::test]
 async fn nobody_gets_further_than_the_document_says() {
