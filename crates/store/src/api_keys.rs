@@ -7,9 +7,14 @@ use domain::{
     page::{Page, PageRequest},
     user::User,
 };
-use sqlx::types::Json;
 
-use crate::{Reader, Result, Revocation, Tx, engine::on, text, users::UserRow};
+use crate::{
+    Reader, Result, Revocation, Tx,
+    row::row,
+    statement::{Json, query},
+    text,
+    users::UserRow,
+};
 
 const INSERT: &str = "INSERT INTO api_keys
     (id, user_id, name, prefix, suffix, digest, scopes, created_at, expires_at)
@@ -57,18 +62,19 @@ impl KeyFilter {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct KeyRow {
-    id: String,
-    user_id: String,
-    name: String,
-    prefix: String,
-    suffix: String,
-    scopes: Json<Vec<String>>,
-    created_at: i64,
-    expires_at: i64,
-    last_used_at: Option<i64>,
-    revoked_at: Option<i64>,
+row! {
+    struct KeyRow {
+        id: String,
+        user_id: String,
+        name: String,
+        prefix: String,
+        suffix: String,
+        scopes: Json<Vec<String>>,
+        created_at: i64,
+        expires_at: i64,
+        last_used_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
 }
 
 impl KeyRow {
@@ -88,19 +94,20 @@ impl KeyRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct KeyAndUserRow {
-    key_id: String,
-    key_name: String,
-    prefix: String,
-    suffix: String,
-    scopes: Json<Vec<String>>,
-    key_created_at: i64,
-    expires_at: i64,
-    last_used_at: Option<i64>,
-    revoked_at: Option<i64>,
-    #[sqlx(flatten)]
-    user: UserRow,
+row! {
+    struct KeyAndUserRow {
+        key_id: String,
+        key_name: String,
+        prefix: String,
+        suffix: String,
+        scopes: Json<Vec<String>>,
+        key_created_at: i64,
+        expires_at: i64,
+        last_used_at: Option<i64>,
+        revoked_at: Option<i64>,
+        ;
+        user: UserRow,
+    }
 }
 
 impl KeyAndUserRow {
@@ -137,13 +144,14 @@ impl Reader {
             return Ok(None);
         }
         let list = page.order.pick(LIST_UP, LIST_DOWN);
-        let rows: Vec<KeyRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<KeyRow> = query(list)
             .bind(owner.as_str())
             .bind(all)
             .bind(now)
             .bind(&page.after)
             .bind(page.lookahead())
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let keys = rows.into_iter().map(KeyRow::into_key).collect::<Result<Vec<_>>>()?;
         let mut page = Page::from_lookahead(keys, page.limit);
         page.total = Some(self.count_api_keys(owner, filter).await?);
@@ -153,26 +161,20 @@ impl Reader {
     /// How many keys the owner has.
     pub async fn count_api_keys(&mut self, owner: &UserId, filter: KeyFilter) -> Result<u64> {
         let (all, now) = filter.parameters();
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT)
-            .bind(owner.as_str())
-            .bind(all)
-            .bind(now)
-            .fetch_one(c).await)?;
+        let count: i64 = query(COUNT).bind(owner.as_str()).bind(all).bind(now).fetch_one(self).await?;
         Ok(count.unsigned_abs())
     }
 
     /// Whose key this is: for who administers the server.
     pub async fn api_key_owner(&mut self, id: &ApiKeyId) -> Result<Option<UserId>> {
-        let owner: Option<String> =
-            on!(self, c => sqlx::query_scalar(OWNER).bind(id.as_str()).fetch_optional(c).await)?;
+        let owner: Option<String> = query(OWNER).bind(id.as_str()).fetch_optional(self).await?;
         owner.map(|owner| text::id(&owner, "api_keys.user_id")).transpose()
     }
 
     /// The key with this SHA-256, whatever its state, and its owner, unless disabled. This is how a caller becomes
     /// known, so there is no owner to begin with.
     pub async fn api_key_by_digest(&mut self, digest: &[u8; 32]) -> Result<Option<(ApiKey, User)>> {
-        let row: Option<KeyAndUserRow> =
-            on!(self, c => sqlx::query_as(BY_DIGEST).bind(&digest[..]).fetch_optional(c).await)?;
+        let row: Option<KeyAndUserRow> = query(BY_DIGEST).bind(&digest[..]).fetch_optional(self).await?;
         row.map(KeyAndUserRow::into_parts).transpose()
     }
 }
@@ -180,7 +182,7 @@ impl Reader {
 impl Tx {
     /// Adds a key, by the SHA-256 of its text.
     pub async fn insert_api_key(&mut self, key: &ApiKey, digest: &[u8; 32]) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(key.id.as_str())
             .bind(key.user_id.as_str())
             .bind(&key.name)
@@ -190,18 +192,15 @@ impl Tx {
             .bind(Json(&key.scopes))
             .bind(key.created_at.micros())
             .bind(key.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes a key back and tells the other processes at the commit; `false` when the owner has no such key or took it
     /// back before.
     pub async fn revoke_api_key(&mut self, owner: &UserId, id: &ApiKeyId, now: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(REVOKE)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(REVOKE).bind(owner.as_str()).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         if changed > 0 {
             self.announce(&Revocation::ApiKey(id.clone())).await?;
         }
@@ -210,15 +209,14 @@ impl Tx {
 
     /// Takes all keys of an owner back that are good, and tells the other processes at the commit; says how many.
     pub async fn revoke_api_keys(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
-        let revoked = on!(self, c => sqlx::query(REVOKE_ALL).bind(owner.as_str()).bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let revoked = query(REVOKE_ALL).bind(owner.as_str()).bind(now.micros()).execute(self).await?;
         self.announce(&Revocation::User(owner.clone())).await?;
         Ok(revoked)
     }
 
     /// Notes that a key was used; never moves the time back.
     pub async fn touch_api_key(&mut self, id: &ApiKeyId, now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(USED).bind(id.as_str()).bind(now.micros()).execute(c).await.map(drop))?;
+        query(USED).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         Ok(())
     }
 }

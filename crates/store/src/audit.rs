@@ -7,7 +7,7 @@ use domain::{
     page::{Page, PageRequest},
 };
 
-use crate::{Reader, Result, StoreError, Tx, engine::on, text};
+use crate::{Reader, Result, StoreError, Tx, row::row, statement::query, text};
 
 const INSERT: &str = "INSERT INTO audit_logs
     (id, created_at, action, actor_kind, actor_id, target, detail, address, user_agent, request_id, once)
@@ -27,18 +27,19 @@ const LIST_UP: &str =
 const FORGET: &str = "DELETE FROM audit_logs
     WHERE id IN (SELECT id FROM audit_logs WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
 
-#[derive(sqlx::FromRow)]
-struct EntryRow {
-    id: String,
-    created_at: i64,
-    action: String,
-    actor_kind: String,
-    actor_id: Option<String>,
-    target: Option<String>,
-    detail: Option<String>,
-    address: Option<String>,
-    user_agent: Option<String>,
-    request_id: Option<String>,
+row! {
+    struct EntryRow {
+        id: String,
+        created_at: i64,
+        action: String,
+        actor_kind: String,
+        actor_id: Option<String>,
+        target: Option<String>,
+        detail: Option<String>,
+        address: Option<String>,
+        user_agent: Option<String>,
+        request_id: Option<String>,
+    }
 }
 
 impl EntryRow {
@@ -71,13 +72,13 @@ impl Reader {
     /// A page of the log. `None` when `after` names no line of it.
     pub async fn audit_log(&mut self, filter: &Filter, page: &PageRequest) -> Result<Option<Page<Entry>>> {
         if let Some(after) = &page.after {
-            let found: i64 = on!(self, c => sqlx::query_scalar(EXISTS).bind(after).fetch_one(c).await)?;
+            let found: i64 = query(EXISTS).bind(after).fetch_one(self).await?;
             if found == 0 {
                 return Ok(None);
             }
         }
         let list = page.order.pick(LIST_UP, LIST_DOWN);
-        let rows: Vec<EntryRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<EntryRow> = query(list)
             .bind(filter.act.map(Act::as_str))
             .bind(filter.actor.as_ref().map(Actor::kind))
             .bind(filter.actor.as_ref().and_then(Actor::user).map(UserId::as_str))
@@ -85,7 +86,8 @@ impl Reader {
             .bind(&page.after)
             .bind(page.lookahead())
             .bind(i64::from(filter.skip))
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let page = Page::from_lookahead(rows, page.limit);
         let entries = page.items.into_iter().filter_map(|row| row.into_entry().transpose());
         Ok(Some(Page { items: entries.collect::<Result<_>>()?, has_more: page.has_more, total: None }))
@@ -105,15 +107,12 @@ impl Tx {
 
     /// Forgets at most `limit` lines written until `before`, the oldest first; says how many.
     pub async fn delete_audit(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(FORGET)
-            .bind(before.micros())
-            .bind(i64::from(limit))
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(FORGET).bind(before.micros()).bind(i64::from(limit)).execute(self).await
     }
 
     async fn insert_entry(&mut self, entry: &Entry, once: Option<&str>) -> Result<bool> {
         let origin = &entry.origin;
-        let added = on!(self, c => sqlx::query(INSERT)
+        let added = query(INSERT)
             .bind(entry.id.as_str())
             .bind(entry.created_at.micros())
             .bind(entry.act.as_str())
@@ -125,7 +124,8 @@ impl Tx {
             .bind(&origin.user_agent)
             .bind(&origin.request_id)
             .bind(once)
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(added > 0)
     }
 }

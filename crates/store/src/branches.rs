@@ -11,8 +11,9 @@ use domain::{
 
 use crate::{
     History, Reader, Result, Tx,
-    engine::on,
     history::{FIRST_LINE, Part, PartsColumn, parts_from_column, parts_to_column},
+    row::row,
+    statement::query,
     text,
 };
 
@@ -73,28 +74,26 @@ pub enum Shows<'a> {
     UpTo(&'a Item),
 }
 
-#[derive(sqlx::FromRow)]
-struct BranchRow {
-    line: i64,
-    name: String,
-    description: Option<String>,
-    parent_line: Option<i64>,
-    forked_from_item_id: Option<String>,
-    forked_at: Option<i64>,
-    item_count: i64,
-    created_at: i64,
-    updated_at: i64,
-    is_active: bool,
+row! {
+    struct BranchRow {
+        line: i64,
+        name: String,
+        description: Option<String>,
+        parent_line: Option<i64>,
+        forked_from_item_id: Option<String>,
+        forked_at: Option<i64>,
+        item_count: i64,
+        created_at: i64,
+        updated_at: i64,
+        is_active: bool,
+    }
 }
 
 impl Reader {
     /// The conversation's branches, oldest first; `None` when the owner has no such conversation.
     pub async fn branches(&mut self, owner: &UserId, id: &ConversationId) -> Result<Option<Vec<Branch>>> {
         let Some(conversation) = self.conversation(owner, id).await? else { return Ok(None) };
-        let rows: Vec<BranchRow> = on!(self, c => sqlx::query_as(LIST)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_all(c).await)?;
+        let rows: Vec<BranchRow> = query(LIST).bind(owner.as_str()).bind(id.as_str()).fetch_all(self).await?;
         if rows.is_empty() {
             // It was never branched.
             return Ok(Some(vec![Branch {
@@ -129,8 +128,7 @@ impl Reader {
 
     /// The histories of all branches of a conversation, by their lines.
     pub(crate) async fn lines(&mut self, conversation: i64) -> Result<Vec<(i64, Vec<Part>)>> {
-        let rows: Vec<(i64, PartsColumn)> =
-            on!(self, c => sqlx::query_as(LINES).bind(conversation).fetch_all(c).await)?;
+        let rows: Vec<(i64, PartsColumn)> = query(LINES).bind(conversation).fetch_all(self).await?;
         if rows.is_empty() {
             return Ok(vec![(FIRST_LINE, Vec::new())]);
         }
@@ -157,11 +155,7 @@ impl Tx {
 
     /// The first line has no row until there is a second.
     async fn write_first_branch(&mut self, conversation: i64) -> Result<()> {
-        on!(self, c => sqlx::query(WRITE_FIRST)
-            .bind(conversation)
-            .bind(MAIN)
-            .bind(parts_to_column(&[]))
-            .execute(c).await.map(drop))?;
+        query(WRITE_FIRST).bind(conversation).bind(MAIN).bind(parts_to_column(&[])).execute(self).await?;
         Ok(())
     }
 
@@ -176,12 +170,9 @@ impl Tx {
         };
         let last = last.map(|row| Part { line: row.line, last: row.sequence });
         let hidden = self.count_after(history, last.map_or(0, |last| last.last)).await?;
-        let line: i64 = on!(self, c => sqlx::query_scalar(TAKE_LINE)
-            .bind(conversation)
-            .bind(now.micros())
-            .fetch_one(c).await)?;
+        let line: i64 = query(TAKE_LINE).bind(conversation).bind(now.micros()).fetch_one(self).await?;
         let before = history.parts_behind(last);
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(conversation)
             .bind(line)
             .bind(fork.name)
@@ -191,7 +182,8 @@ impl Tx {
             .bind(fork.from.map(ItemId::as_str))
             .bind(now.micros())
             .bind(hidden)
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         self.copy_changes(history, line, last.map_or(0, |last| last.last)).await?;
         Ok(History { branch: fork.name.to_owned(), line, before, ..history.clone() })
     }
@@ -200,46 +192,41 @@ impl Tx {
     async fn count_after(&mut self, history: &History, sequence: i64) -> Result<i64> {
         let mut count = 0;
         for part in history.parts().filter(|part| part.last > sequence) {
-            count += on!(self, c => sqlx::query_scalar::<_, i64>(COUNT_AFTER)
+            count += query(COUNT_AFTER)
                 .bind(history.conversation)
                 .bind(part.line)
                 .bind(sequence)
                 .bind(part.last)
                 .bind(history.line)
-                .fetch_one(c).await)?;
+                .fetch_one::<i64>(self)
+                .await?;
         }
         Ok(count)
     }
 
     /// Gives a branch another name, which none has. If it is the active one, another is to be made that after this.
     async fn rename_branch(&mut self, history: &History, from: &str, to: &str) -> Result<()> {
-        on!(self, c => sqlx::query(RENAME)
-            .bind(history.conversation)
-            .bind(from)
-            .bind(to)
-            .execute(c).await.map(drop))?;
+        query(RENAME).bind(history.conversation).bind(from).bind(to).execute(self).await?;
         Ok(())
     }
 
     /// Makes a branch the active one.
     pub async fn activate_branch(&mut self, history: &History, now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(LEAVE)
-            .bind(history.conversation)
-            .bind(now.micros())
-            .execute(c).await.map(drop))?;
-        on!(self, c => sqlx::query(ENTER)
+        query(LEAVE).bind(history.conversation).bind(now.micros()).execute(self).await?;
+        query(ENTER)
             .bind(history.conversation)
             .bind(history.line)
             .bind(&history.branch)
             .bind(now.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Deletes a branch that is not the active one, and the items that no other branch shows.
     pub async fn delete_branch(&mut self, history: &History) -> Result<()> {
         let conversation = history.conversation;
-        on!(self, c => sqlx::query(DELETE).bind(conversation).bind(history.line).execute(c).await.map(drop))?;
+        query(DELETE).bind(conversation).bind(history.line).execute(self).await?;
         self.forget_changes(history).await?;
         let rest = self.lines(conversation).await?;
         for part in history.parts() {
@@ -248,11 +235,7 @@ impl Tx {
             }
             let others = rest.iter().flat_map(|(_, parts)| parts).filter(|other| other.line == part.line);
             let shown = others.map(|other| other.last).max().unwrap_or(0);
-            on!(self, c => sqlx::query(DELETE_BEYOND)
-                .bind(conversation)
-                .bind(part.line)
-                .bind(shown)
-                .execute(c).await.map(drop))?;
+            query(DELETE_BEYOND).bind(conversation).bind(part.line).bind(shown).execute(self).await?;
         }
         self.delete_unseen(conversation, None, &rest).await
     }

@@ -1,6 +1,6 @@
 //! Who cleans up: of several servers one, so that they do not wait for each other's locks.
 
-use crate::{Result, Tx, engine::Conn};
+use crate::{Result, Tx, statement::query};
 
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
 
@@ -18,9 +18,6 @@ impl Tx {
     /// Makes this transaction the only one that cleans this up; `false` when another process is at it, whose work is as
     /// good. SQLite has one writer and needs no lock.
     pub async fn lock_clean_up(&mut self, what: CleanUp) -> Result<bool> {
-        match self.conn() {
-            Conn::Sqlite(_) => Ok(true),
-            Conn::Postgres(c) => Ok(sqlx::query_scalar(LOCK).bind(what as i64).fetch_one(c).await?),
-        }
+        if self.is_postgres() { query(LOCK).bind(what as i64).fetch_one(self).await } else { Ok(true) }
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{Timestamp, ids::UserId};
 
-use crate::{Reader, Result, Tx, engine::on, text};
+use crate::{Reader, Result, Tx, statement::query, text};
 
 const BEGIN: &str = "INSERT INTO login_requests (state, verifier, redirect_url, expires_at) VALUES ($1, $2, $3, $4)";
 const REQUEST: &str = "SELECT verifier, redirect_url, expires_at FROM login_requests WHERE state = $1";
@@ -49,8 +49,7 @@ impl LoginRequest {
 impl Reader {
     /// A sign-in that was begun, lapsed or not; it stays.
     pub async fn login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
-        let row: Option<(String, String, i64)> =
-            on!(self, c => sqlx::query_as(REQUEST).bind(&state[..]).fetch_optional(c).await)?;
+        let row: Option<(String, String, i64)> = query(REQUEST).bind(&state[..]).fetch_optional(self).await?;
         Ok(row.map(LoginRequest::from_row))
     }
 }
@@ -58,38 +57,38 @@ impl Reader {
 impl Tx {
     /// Keeps a sign-in that was begun, by the SHA-256 of its state.
     pub async fn insert_login_request(&mut self, state: &[u8; 32], request: &LoginRequest) -> Result<()> {
-        on!(self, c => sqlx::query(BEGIN)
+        query(BEGIN)
             .bind(&state[..])
             .bind(&request.verifier)
             .bind(&request.redirect_url)
             .bind(request.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes a sign-in that was begun, lapsed or not.
     pub async fn take_login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
-        let row: Option<(String, String, i64)> =
-            on!(self, c => sqlx::query_as(TAKE_REQUEST).bind(&state[..]).fetch_optional(c).await)?;
+        let row: Option<(String, String, i64)> = query(TAKE_REQUEST).bind(&state[..]).fetch_optional(self).await?;
         Ok(row.map(LoginRequest::from_row))
     }
 
     /// Keeps a code, by its SHA-256.
     pub async fn insert_authorization_code(&mut self, code: &[u8; 32], granted: &AuthorizationCode) -> Result<()> {
-        on!(self, c => sqlx::query(GRANT)
+        query(GRANT)
             .bind(&code[..])
             .bind(granted.user_id.as_str())
             .bind(&granted.challenge)
             .bind(&granted.browser)
             .bind(granted.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes a code, lapsed or not.
     pub async fn take_authorization_code(&mut self, code: &[u8; 32]) -> Result<Option<AuthorizationCode>> {
-        let row: Option<(String, String, Vec<u8>, i64)> =
-            on!(self, c => sqlx::query_as(TAKE_CODE).bind(&code[..]).fetch_optional(c).await)?;
+        let row: Option<(String, String, Vec<u8>, i64)> = query(TAKE_CODE).bind(&code[..]).fetch_optional(self).await?;
         row.map(|(user_id, challenge, browser, expires_at)| {
             Ok(AuthorizationCode {
                 user_id: text::id(&user_id, "authorization_codes.user_id")?,
@@ -105,10 +104,7 @@ impl Tx {
     pub async fn delete_expired_code_flow(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut most = 0;
         for statement in [FORGET_REQUESTS, FORGET_CODES] {
-            let forgotten = on!(self, c => sqlx::query(statement)
-                .bind(now.micros())
-                .bind(i64::from(limit))
-                .execute(c).await.map(|done| done.rows_affected()))?;
+            let forgotten = query(statement).bind(now.micros()).bind(i64::from(limit)).execute(self).await?;
             most = most.max(forgotten);
         }
         Ok(most)

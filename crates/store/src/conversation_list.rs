@@ -7,12 +7,7 @@ use domain::{
     page::{Order, Page, PageRequest},
 };
 
-use crate::{
-    Reader, Result,
-    conversations::ConversationRow,
-    engine::{Conn, on},
-    search,
-};
+use crate::{Reader, Result, conversations::ConversationRow, search, statement::query};
 
 const POSITION: &str = "SELECT created_at, updated_at FROM conversations
     WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
@@ -135,7 +130,7 @@ impl Reader {
             ProjectFilter::In(id) => (Some(id), None),
         };
         let referrer = filter.referrer.as_deref();
-        let is_postgres = matches!(self.conn(), Conn::Postgres(_));
+        let is_postgres = self.is_postgres();
         let lists = match (&found, project, referrer) {
             (Some(_), ..) if is_postgres => &MATCHING_POSTGRES,
             (Some(_), ..) => &MATCHING_SQLITE,
@@ -145,21 +140,19 @@ impl Reader {
             (None, None, None) => &ALL,
         };
         let statement = lists.pick(sort, page.order);
-        let rows: Vec<ConversationRow> = on!(self, c => {
-            let query = sqlx::query_as(statement)
-                .bind(owner.as_str())
-                .bind(time)
-                .bind(id)
-                .bind(page.lookahead())
-                .bind(i64::from(skip))
-                .bind(project.map(ProjectId::as_str))
-                .bind(referrer)
-                .bind(in_some);
-            match &found {
-                Some(found) => query.bind(found.text(is_postgres)).fetch_all(c).await,
-                None => query.fetch_all(c).await,
-            }
-        })?;
+        let mut query = query(statement)
+            .bind(owner.as_str())
+            .bind(time)
+            .bind(id)
+            .bind(page.lookahead())
+            .bind(i64::from(skip))
+            .bind(project.map(ProjectId::as_str))
+            .bind(referrer)
+            .bind(in_some);
+        if let Some(found) = &found {
+            query = query.bind(found.text(is_postgres)).long();
+        }
+        let rows: Vec<ConversationRow> = query.fetch_all(self).await?;
         let list = rows.into_iter().map(ConversationRow::into_conversation).collect::<Result<Vec<_>>>()?;
         Ok(Some(Page::from_lookahead(list, page.limit)))
     }
@@ -177,10 +170,7 @@ impl Reader {
                 Order::Asc => (i64::MIN, ""),
             }));
         };
-        let times: Option<(i64, i64)> = on!(self, c => sqlx::query_as(POSITION)
-            .bind(owner.as_str())
-            .bind(after)
-            .fetch_optional(c).await)?;
+        let times: Option<(i64, i64)> = query(POSITION).bind(owner.as_str()).bind(after).fetch_optional(self).await?;
         Ok(times.map(|(created, updated)| match sort {
             Sort::Created => (created, after.as_str()),
             Sort::Updated => (updated, after.as_str()),

@@ -6,19 +6,22 @@ use domain::{
     Timestamp,
     conversation::Conversation,
     ids::{ConversationId, ProjectId, UserId},
+    item::{Item, NewItem},
 };
-use sqlx::types::Json;
 
 use crate::{
     Reader, Result, Tx,
-    engine::{Conn, on},
+    history::FIRST_LINE,
+    items::Place,
+    row::row,
+    statement::{Json, query},
     text,
 };
 
 const INSERT: &str = "INSERT INTO conversations
     (id, user_id, title, project_id, referrer, metadata, is_private, active_line, active_branch, item_count, next_line,
         next_sequence, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, 1, 1, $9, $10) RETURNING key";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $11, 1, 1 + $11, $9, $10) RETURNING key";
 const GET: &str =
     "SELECT key, id, user_id, title, project_id, referrer, metadata, is_private, active_branch, item_count,
         created_at, updated_at
@@ -31,7 +34,10 @@ const UPDATE: &str = "UPDATE conversations
     SET title = $3, project_id = $4, referrer = $5, metadata = $6, is_private = $7, updated_at = $8
     WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING key";
 const DELETE: &str = "UPDATE conversations SET deleted_at = $3 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
-const DELETE_MANY: &str = "UPDATE conversations SET deleted_at = ";
+const DELETE_MANY_SQLITE: &str = "UPDATE conversations SET deleted_at = $3
+    WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2)) AND deleted_at IS NULL RETURNING id";
+const DELETE_MANY_POSTGRES: &str = "UPDATE conversations SET deleted_at = $3
+    WHERE user_id = $1 AND id = ANY($2) AND deleted_at IS NULL RETURNING id";
 const DELETE_ALL: &str = "UPDATE conversations SET deleted_at = $2 WHERE user_id = $1 AND deleted_at IS NULL";
 // Rows are locked in one order: transactions that lock some of the same would wait for each other otherwise.
 const LOCK_MANY: &str = "SELECT key FROM conversations
@@ -46,21 +52,22 @@ const PURGE: &str = "DELETE FROM conversations WHERE key IN (
         AND NOT EXISTS (SELECT 1 FROM conversation_items i WHERE i.conversation = c.key)
     LIMIT $2)";
 
-/// A row of the table.
-#[derive(sqlx::FromRow)]
-pub(crate) struct ConversationRow {
-    pub(crate) key: i64,
-    id: String,
-    user_id: String,
-    title: Option<String>,
-    project_id: Option<String>,
-    referrer: Option<String>,
-    metadata: Json<BTreeMap<String, String>>,
-    is_private: bool,
-    active_branch: String,
-    item_count: i64,
-    created_at: i64,
-    updated_at: i64,
+row! {
+    /// A row of the table.
+    pub(crate) struct ConversationRow {
+        pub(crate) key: i64,
+        id: String,
+        user_id: String,
+        title: Option<String>,
+        project_id: Option<String>,
+        referrer: Option<String>,
+        metadata: Json<BTreeMap<String, String>>,
+        is_private: bool,
+        active_branch: String,
+        item_count: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl ConversationRow {
@@ -85,10 +92,8 @@ impl ConversationRow {
 impl Reader {
     /// The owner's conversation, unless it was deleted.
     pub async fn conversation(&mut self, owner: &UserId, id: &ConversationId) -> Result<Option<Conversation>> {
-        let row: Option<ConversationRow> = on!(self, c => sqlx::query_as(GET)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_optional(c).await)?;
+        let row: Option<ConversationRow> =
+            query(GET).bind(owner.as_str()).bind(id.as_str()).fetch_optional(self).await?;
         row.map(ConversationRow::into_conversation).transpose()
     }
 }
@@ -97,15 +102,15 @@ impl Tx {
     /// The owner's conversation; other transactions that change it wait for this one. SQLite has one writer and needs no
     /// lock (nor knows `FOR UPDATE`).
     pub async fn lock_conversation(&mut self, owner: &UserId, id: &ConversationId) -> Result<Option<Conversation>> {
-        let Conn::Postgres(c) = self.conn() else { return self.conversation(owner, id).await };
+        let statement = if self.is_postgres() { GET_LOCKED } else { GET };
         let row: Option<ConversationRow> =
-            sqlx::query_as(GET_LOCKED).bind(owner.as_str()).bind(id.as_str()).fetch_optional(c).await?;
+            query(statement).bind(owner.as_str()).bind(id.as_str()).fetch_optional(self).await?;
         row.map(ConversationRow::into_conversation).transpose()
     }
 
-    /// Adds a conversation without items; its active branch is the first.
-    pub async fn insert_conversation(&mut self, conversation: &Conversation) -> Result<()> {
-        let key: i64 = on!(self, c => sqlx::query_scalar(INSERT)
+    /// Adds a conversation with its first items; its active branch is the first.
+    pub async fn insert_conversation(&mut self, conversation: &Conversation, items: Vec<NewItem>) -> Result<Vec<Item>> {
+        let key: i64 = query(INSERT)
             .bind(conversation.id.as_str())
             .bind(conversation.user_id.as_str())
             .bind(&conversation.title)
@@ -116,16 +121,19 @@ impl Tx {
             .bind(&conversation.active_branch)
             .bind(conversation.created_at.micros())
             .bind(conversation.updated_at.micros())
-            .fetch_one(c).await)?;
-        match &conversation.title {
-            Some(title) => self.index_title(&conversation.user_id, key, title).await,
-            None => Ok(()),
+            .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
+            .fetch_one(self)
+            .await?;
+        if let Some(title) = &conversation.title {
+            self.index_title(&conversation.user_id, key, title).await?;
         }
+        let (owner, branch) = (&conversation.user_id, &conversation.active_branch);
+        self.insert_items(&Place { owner, conversation: key, line: FIRST_LINE, branch, first: 1 }, items).await
     }
 
     /// Writes the fields that clients change, and `updated_at`; `false` when the owner has no such conversation.
     pub async fn update_conversation(&mut self, conversation: &Conversation) -> Result<bool> {
-        let key: Option<i64> = on!(self, c => sqlx::query_scalar(UPDATE)
+        let key: Option<i64> = query(UPDATE)
             .bind(conversation.user_id.as_str())
             .bind(conversation.id.as_str())
             .bind(&conversation.title)
@@ -134,7 +142,8 @@ impl Tx {
             .bind(Json(&conversation.metadata))
             .bind(conversation.is_private)
             .bind(conversation.updated_at.micros())
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         let Some(key) = key else { return Ok(false) };
         self.index_title(&conversation.user_id, key, conversation.title.as_deref().unwrap_or_default()).await?;
         Ok(true)
@@ -143,11 +152,7 @@ impl Tx {
     /// Deletes the owner's conversation; `false` when there is none, or none any more. What is shared of it is to be
     /// found through it and so is gone too.
     pub async fn delete_conversation(&mut self, owner: &UserId, id: &ConversationId, now: Timestamp) -> Result<bool> {
-        let deleted = on!(self, c => sqlx::query(DELETE)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let deleted = query(DELETE).bind(owner.as_str()).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         Ok(deleted > 0)
     }
 
@@ -161,43 +166,30 @@ impl Tx {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        if let Conn::Postgres(c) = self.conn() {
-            let ids: Vec<&str> = ids.iter().map(ConversationId::as_str).collect();
-            sqlx::query(LOCK_MANY).bind(owner.as_str()).bind(ids).execute(c).await?;
+        let ids: Vec<&str> = ids.iter().map(ConversationId::as_str).collect();
+        let mut delete = DELETE_MANY_SQLITE;
+        if self.is_postgres() {
+            query(LOCK_MANY).bind(owner.as_str()).bind(ids.clone()).execute(self).await?;
+            delete = DELETE_MANY_POSTGRES;
         }
-        let deleted: Vec<String> = on!(self, c => {
-            let mut query = sqlx::QueryBuilder::new(DELETE_MANY);
-            query.push_bind(now.micros()).push(" WHERE user_id = ").push_bind(owner.as_str());
-            query.push(" AND deleted_at IS NULL AND id IN (");
-            let mut list = query.separated(", ");
-            for id in ids {
-                list.push_bind(id.as_str());
-            }
-            query.push(") RETURNING id");
-            query.build_query_scalar().fetch_all(c).await
-        })?;
+        let deleted: Vec<String> =
+            query(delete).bind(owner.as_str()).bind(ids).bind(now.micros()).long().fetch_all(self).await?;
         deleted.iter().map(|id| text::id(id, "conversations.id")).collect()
     }
 
     /// Deletes all of the owner's conversations; says how many those were.
     pub async fn delete_all_conversations(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK_ALL).bind(owner.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK_ALL).bind(owner.as_str()).execute(self).await?;
         }
-        Ok(on!(self, c => sqlx::query(DELETE_ALL)
-            .bind(owner.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DELETE_ALL).bind(owner.as_str()).bind(now.micros()).execute(self).await
     }
 
     /// Removes what was deleted until `before` for good: at most `limit` items, and when there are none left, at most
     /// `limit` conversations. Says how many rows went; 0 when nothing is left to do.
     pub async fn purge_conversations(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         for statement in [PURGE_ITEMS, PURGE] {
-            let gone = on!(self, c => sqlx::query(statement)
-                .bind(before.micros())
-                .bind(i64::from(limit))
-                .execute(c).await.map(|done| done.rows_affected()))?;
+            let gone = query(statement).bind(before.micros()).bind(i64::from(limit)).execute(self).await?;
             if gone > 0 {
                 return Ok(gone);
             }

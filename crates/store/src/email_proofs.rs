@@ -2,7 +2,7 @@
 
 use domain::{Timestamp, ids::UserId};
 
-use crate::{Reader, Result, Tx, engine::on, text};
+use crate::{Reader, Result, Tx, statement::query, text};
 
 const FORGET: &str = "DELETE FROM email_proofs WHERE user_id = $1";
 const INSERT: &str = "INSERT INTO email_proofs (token, user_id, email, expires_at) VALUES ($1, $2, $3, $4)";
@@ -32,7 +32,7 @@ fn into_proof((user_id, email, expires_at): Row) -> Result<EmailProof> {
 impl Reader {
     /// What the link with this SHA-256 proves, lapsed or not.
     pub async fn email_proof(&mut self, token: &[u8; 32]) -> Result<Option<EmailProof>> {
-        let row: Option<Row> = on!(self, c => sqlx::query_as(GET).bind(&token[..]).fetch_optional(c).await)?;
+        let row: Option<Row> = query(GET).bind(&token[..]).fetch_optional(self).await?;
         row.map(into_proof).transpose()
     }
 }
@@ -40,27 +40,25 @@ impl Reader {
 impl Tx {
     /// Keeps a link, by its SHA-256, in the place of any other of this user.
     pub async fn put_email_proof(&mut self, token: &[u8; 32], proof: &EmailProof) -> Result<()> {
-        on!(self, c => sqlx::query(FORGET).bind(proof.user_id.as_str()).execute(c).await.map(drop))?;
-        on!(self, c => sqlx::query(INSERT)
+        query(FORGET).bind(proof.user_id.as_str()).execute(self).await?;
+        query(INSERT)
             .bind(&token[..])
             .bind(proof.user_id.as_str())
             .bind(&proof.email)
             .bind(proof.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes a link, lapsed or not.
     pub async fn take_email_proof(&mut self, token: &[u8; 32]) -> Result<Option<EmailProof>> {
-        let row: Option<Row> = on!(self, c => sqlx::query_as(TAKE).bind(&token[..]).fetch_optional(c).await)?;
+        let row: Option<Row> = query(TAKE).bind(&token[..]).fetch_optional(self).await?;
         row.map(into_proof).transpose()
     }
 
     /// Forgets at most `limit` links that lapsed before `now`; says how many.
     pub async fn delete_expired_email_proofs(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(FORGET_EXPIRED)
-            .bind(now.micros())
-            .bind(i64::from(limit))
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(FORGET_EXPIRED).bind(now.micros()).bind(i64::from(limit)).execute(self).await
     }
 }

@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 
 use domain::Kind;
-use sqlx::error::DatabaseError as _;
+use rusqlite::{
+    ErrorCode,
+    ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE},
+};
+
+/// What a database says itself.
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of the database. Becomes a [`domain::Error`] where it leaves for a caller.
 #[derive(Debug, thiserror::Error)]
@@ -22,19 +28,19 @@ pub enum StoreError {
     },
     /// No connection, or none in time.
     #[error("the database does not answer")]
-    Unavailable(#[source] Option<sqlx::Error>),
+    Unavailable(#[source] Option<Source>),
     /// Others wrote the same at the same moment, and one of them had to give way.
     #[error("another transaction was in the way")]
-    Contended(#[source] sqlx::Error),
+    Contended(#[source] Source),
     /// The disk is full.
     #[error("the database has no room left on its disk")]
-    Full(#[source] sqlx::Error),
+    Full(#[source] Source),
     /// The SQLite file holds what no SQLite wrote.
     #[error("its file is damaged: bring it back from a copy, or move it away to begin with an empty one")]
-    Damaged(#[source] sqlx::Error),
+    Damaged(#[source] Source),
     /// The disk refuses to read or write.
     #[error("its disk fails or is full: make room or mend it, and start again")]
-    Disk(#[source] sqlx::Error),
+    Disk(#[source] Source),
     /// The database was migrated by a newer server.
     #[error(
         "the database has schema version {found} and this server knows versions up to {known}: \
@@ -52,7 +58,7 @@ pub enum StoreError {
         /// Where the copy was to go.
         path: PathBuf,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Source,
     },
     /// A migration did not apply; the database is as it was.
     #[error("migration {name} failed")]
@@ -60,7 +66,7 @@ pub enum StoreError {
         /// The migration's file name, without its ending.
         name: &'static str,
         /// What the database says.
-        source: sqlx::Error,
+        source: Box<StoreError>,
     },
     /// A row holds what no server wrote.
     #[error("a row's {column} cannot be read")]
@@ -68,46 +74,81 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// Another row has the same where none may.
+    #[error("there is another row with the same {key}")]
+    Taken {
+        /// The unique key: its name on PostgreSQL, its columns on SQLite.
+        key: String,
+        /// What the database says.
+        source: Source,
+    },
     /// A statement failed.
     #[error("a statement failed")]
-    Statement(#[source] sqlx::Error),
+    Statement(#[source] Source),
 }
 
-/// SQLite's result codes for files that it cannot read, for disks that fail and for full ones; their further details are
-/// in higher bits.
-const SQLITE_DAMAGED: &[i32] = &[11, 26];
-const SQLITE_DISK: &[i32] = &[10];
-const SQLITE_FULL: &[i32] = &[13];
-/// PostgreSQL's codes for transactions that wait for each other, and for those whose order mattered.
+/// PostgreSQL's code for a key that another row has; for transactions that wait for each other, and for those whose order
+/// mattered; for a table that is not there.
+const POSTGRES_UNIQUE: &str = "23505";
 const POSTGRES_CONTENDED: [&str; 2] = ["40P01", "40001"];
+const POSTGRES_NO_TABLE: &str = "42P01";
 /// PostgreSQL's codes for a full disk; connections refused, cut or used up; shutting down or starting.
 const POSTGRES_FULL: &str = "53100";
 const POSTGRES_AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "08006", "08003"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
+        let database = match &error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(Some(error))
+                return Self::Unavailable(Some(error.into()));
             }
-            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_DAMAGED) => Self::Damaged(error),
-            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_DISK) => Self::Disk(error),
-            sqlx::Error::Database(database) if is_sqlite(&**database, SQLITE_FULL) => Self::Full(error),
-            sqlx::Error::Database(database) => match database.code().as_deref() {
-                Some(POSTGRES_FULL) => Self::Full(error),
-                Some(code) if POSTGRES_CONTENDED.contains(&code) => Self::Contended(error),
-                Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error)),
-                _ => Self::Statement(error),
-            },
-            _ => Self::Statement(error),
+            sqlx::Error::Database(database) => database,
+            _ => return Self::Statement(error.into()),
+        };
+        match database.code().as_deref() {
+            Some(POSTGRES_UNIQUE) => {
+                Self::Taken { key: database.constraint().unwrap_or_default().to_owned(), source: error.into() }
+            }
+            Some(POSTGRES_FULL) => Self::Full(error.into()),
+            Some(code) if POSTGRES_CONTENDED.contains(&code) => Self::Contended(error.into()),
+            Some(code) if POSTGRES_AWAY.contains(&code) => Self::Unavailable(Some(error.into())),
+            _ => Self::Statement(error.into()),
         }
     }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else { return Self::Statement(error.into()) };
+        match (failure.code, failure.extended_code) {
+            (_, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) => {
+                // "UNIQUE constraint failed: users.email_folded"
+                let key = message.as_deref().and_then(|text| text.split_once(": ")).map_or("", |(_, key)| key);
+                Self::Taken { key: key.to_owned(), source: error.into() }
+            }
+            (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => Self::Damaged(error.into()),
+            (ErrorCode::SystemIoFailure, _) => Self::Disk(error.into()),
+            (ErrorCode::DiskFull, _) => Self::Full(error.into()),
+            (ErrorCode::DatabaseBusy | ErrorCode::CannotOpen, _) => Self::Unavailable(Some(error.into())),
+            _ => Self::Statement(error.into()),
+        }
+    }
+}
+
+/// Whether a statement named a table that is not there.
+pub(crate) fn is_missing_table(error: &StoreError) -> bool {
+    let StoreError::Statement(source) = error else { return false };
+    if let Some(sqlx::Error::Database(error)) = source.downcast_ref() {
+        return error.code().as_deref() == Some(POSTGRES_NO_TABLE);
+    }
+    let sqlite = source.downcast_ref::<rusqlite::Error>();
+    sqlite.is_some_and(|error| error.to_string().starts_with("no such table"))
 }
 
 impl StoreError {
     /// The same error once more, for others whom it struck. What the database says in detail went to the first.
     pub(crate) fn echo(&self) -> Self {
-        let detail = || sqlx::Error::Protocol(self.to_string());
+        let detail = || self.to_string().into();
         match self {
             Self::Full(_) => Self::Full(detail()),
             Self::Disk(_) => Self::Disk(detail()),
@@ -116,12 +157,6 @@ impl StoreError {
             _ => Self::Statement(detail()),
         }
     }
-}
-
-fn is_sqlite(error: &dyn sqlx::error::DatabaseError, codes: &[i32]) -> bool {
-    let code =
-        error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()?.parse::<i32>().ok());
-    code.is_some_and(|code| codes.contains(&(code & 0xff)))
 }
 
 impl From<StoreError> for domain::Error {
@@ -142,10 +177,7 @@ mod tests {
     use domain::Secret;
 
     use super::*;
-    use crate::{
-        DatabaseOptions, Store,
-        engine::{Engine, on},
-    };
+    use crate::{DatabaseOptions, Store, engine::Engine, statement::query};
 
     /// A file that may not grow: what SQLite says is what it says when the disk is full.
     #[tokio::test]
@@ -154,15 +186,16 @@ mod tests {
         let url = Secret::new(format!("sqlite://{}", directory.path().join("jan.db").display()));
         let store = Store::open(&DatabaseOptions { url: Some(url), ..Default::default() }).await.unwrap();
         let Engine::Sqlite { write, .. } = &store.0.engine else { unreachable!("the address says sqlite") };
-        let write = write.pool();
-        sqlx::query("PRAGMA max_page_count = 60").execute(write).await.unwrap();
+        let limit = async |pages| write.bare().await.pragma_update(None, "max_page_count", pages).unwrap();
+        limit(60).await;
 
         let insert = async |row: i64| -> crate::Result<()> {
             let mut tx = store.write().await?;
-            on!(tx, c => sqlx::query("INSERT INTO samples (id, message) VALUES ($1, $2)")
+            query("INSERT INTO samples (id, message) VALUES ($1, $2)")
                 .bind(format!("sample_{row:08}"))
                 .bind("x".repeat(10_000))
-                .execute(c).await.map(drop))?;
+                .execute(&mut tx)
+                .await?;
             tx.commit().await
         };
         let mut rows = 0;
@@ -179,11 +212,11 @@ mod tests {
         // What was acknowledged is there, and with room again writing goes on.
         let kept = "SELECT COUNT(*) FROM samples WHERE id LIKE 'sample_0000____' AND length(message) = 10000";
         let mut reader = store.read().await.unwrap();
-        let kept: i64 = on!(reader, c => sqlx::query_scalar(kept).fetch_one(c).await).unwrap();
+        let kept: i64 = query(kept).fetch_one(&mut reader).await.unwrap();
         assert_eq!(kept, rows);
-        sqlx::query("PRAGMA max_page_count = 6000").execute(write).await.unwrap();
+        limit(6_000).await;
         insert(rows).await.unwrap();
-        let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(write).await.unwrap();
+        let verdict: String = query("PRAGMA integrity_check").fetch_one(&mut reader).await.unwrap();
         assert_eq!(verdict, "ok");
     }
 }

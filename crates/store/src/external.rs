@@ -7,11 +7,11 @@ use domain::{
     user::User,
 };
 use serde_json::Value;
-use sqlx::types::Json;
 
 use crate::{
     Reader, Result, Revocation, Tx,
-    engine::on,
+    row::row,
+    statement::{Json, query},
     text,
     users::{UserRow, fold},
 };
@@ -98,24 +98,26 @@ pub struct ExternalUser {
     pub denied: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct ExternalLoginRow {
-    issuer: String,
-    verifier: String,
-    nonce: String,
-    browser: Vec<u8>,
-    redirect_url: String,
-    upgrade: i64,
-    expires_at: i64,
+row! {
+    struct ExternalLoginRow {
+        issuer: String,
+        verifier: String,
+        nonce: String,
+        browser: Vec<u8>,
+        redirect_url: String,
+        upgrade: i64,
+        expires_at: i64,
+    }
 }
 
-#[derive(sqlx::FromRow)]
-struct ExternalUserRow {
-    asserted_at: Option<i64>,
-    picture: Option<String>,
-    denied: i64,
-    #[sqlx(flatten)]
-    user: UserRow,
+row! {
+    struct ExternalUserRow {
+        asserted_at: Option<i64>,
+        picture: Option<String>,
+        denied: i64,
+        ;
+        user: UserRow,
+    }
 }
 
 impl Reader {
@@ -127,11 +129,8 @@ impl Reader {
         subject: &str,
         token: &[u8; 32],
     ) -> Result<Option<ExternalUser>> {
-        let row: Option<ExternalUserRow> = on!(self, c => sqlx::query_as(BY_SUBJECT)
-            .bind(issuer)
-            .bind(subject)
-            .bind(&token[..])
-            .fetch_optional(c).await)?;
+        let row: Option<ExternalUserRow> =
+            query(BY_SUBJECT).bind(issuer).bind(subject).bind(&token[..]).fetch_optional(self).await?;
         row.map(|row| {
             Ok(ExternalUser {
                 user: row.user.into_user()?,
@@ -145,16 +144,15 @@ impl Reader {
 
     /// The address of a user's picture.
     pub async fn picture(&mut self, owner: &UserId) -> Result<Option<String>> {
-        let row: Option<(Option<String>,)> =
-            on!(self, c => sqlx::query_as(PICTURE).bind(owner.as_str()).fetch_optional(c).await)?;
-        Ok(row.and_then(|(picture,)| picture))
+        let picture: Option<Option<String>> = query(PICTURE).bind(owner.as_str()).fetch_optional(self).await?;
+        Ok(picture.flatten())
     }
 }
 
 impl Tx {
     /// Keeps a sign-in that was begun at a provider, by the SHA-256 of its state.
     pub async fn insert_external_login(&mut self, state: &[u8; 32], login: &ExternalLogin) -> Result<()> {
-        on!(self, c => sqlx::query(BEGIN)
+        query(BEGIN)
             .bind(&state[..])
             .bind(&login.issuer)
             .bind(&login.verifier)
@@ -163,14 +161,14 @@ impl Tx {
             .bind(&login.redirect_url)
             .bind(i64::from(login.upgrade))
             .bind(login.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes a sign-in that was begun at a provider, lapsed or not.
     pub async fn take_external_login(&mut self, state: &[u8; 32]) -> Result<Option<ExternalLogin>> {
-        let row: Option<ExternalLoginRow> =
-            on!(self, c => sqlx::query_as(TAKE_LOGIN).bind(&state[..]).fetch_optional(c).await)?;
+        let row: Option<ExternalLoginRow> = query(TAKE_LOGIN).bind(&state[..]).fetch_optional(self).await?;
         Ok(row.map(|row| ExternalLogin {
             issuer: row.issuer,
             verifier: row.verifier,
@@ -184,19 +182,19 @@ impl Tx {
 
     /// Keeps whom a provider vouched for, by the SHA-256 of the code.
     pub async fn insert_external_grant(&mut self, code: &[u8; 32], grant: &ExternalGrant) -> Result<()> {
-        on!(self, c => sqlx::query(GRANT)
+        query(GRANT)
             .bind(&code[..])
             .bind(Json(&grant.identity))
             .bind(&grant.id_token)
             .bind(grant.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Takes whom a provider vouched for, lapsed or not.
     pub async fn take_external_grant(&mut self, code: &[u8; 32]) -> Result<Option<ExternalGrant>> {
-        let row: Option<(Json<Value>, String, i64)> =
-            on!(self, c => sqlx::query_as(TAKE_GRANT).bind(&code[..]).fetch_optional(c).await)?;
+        let row: Option<(Json<Value>, String, i64)> = query(TAKE_GRANT).bind(&code[..]).fetch_optional(self).await?;
         Ok(row.map(|(Json(identity), id_token, expires_at)| ExternalGrant {
             identity,
             id_token,
@@ -207,7 +205,7 @@ impl Tx {
     /// Adds a user whom a provider vouches for; `false`, and nothing done, when the user is there already or somebody has
     /// the username. `claims_email` makes the address the user's alone, unless it is somebody's.
     pub async fn insert_external_user(&mut self, user: &User, claims_email: bool) -> Result<bool> {
-        let added = on!(self, c => sqlx::query(INSERT_USER)
+        let added = query(INSERT_USER)
             .bind(user.id.as_str())
             .bind(&user.issuer)
             .bind(&user.subject)
@@ -219,66 +217,58 @@ impl Tx {
             .bind(&user.name)
             .bind(text::roles_to_column(&user.roles))
             .bind(user.created_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(added > 0)
     }
 
     /// Changes what a provider says of its user, and tells the other processes at the commit.
     pub async fn update_external_user(&mut self, user: &User, now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(UPDATE_USER)
+        query(UPDATE_USER)
             .bind(user.id.as_str())
             .bind(&user.email)
             .bind(claimed(user, user.email_verified))
             .bind(user.email_verified.then_some(now.micros()))
             .bind(&user.name)
             .bind(text::roles_to_column(&user.roles))
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         self.announce(&Revocation::User(user.id.clone())).await
     }
 
     /// Makes a row the one that a provider vouches for; `false`, and nothing done, when another is, or has the username.
     pub async fn link_user(&mut self, user: &User) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(LINK_USER)
+        let changed = query(LINK_USER)
             .bind(user.id.as_str())
             .bind(&user.issuer)
             .bind(&user.subject)
             .bind(&user.username)
             .bind(fold(&user.username))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(changed > 0)
     }
 
     /// Keeps what a provider says of a user beyond the user's row, and when it did.
     pub async fn put_external_account(&mut self, owner: &UserId, at: Timestamp, picture: Option<&str>) -> Result<()> {
-        on!(self, c => sqlx::query(PUT_ACCOUNT)
-            .bind(owner.as_str())
-            .bind(at.micros())
-            .bind(picture)
-            .execute(c).await.map(drop))?;
+        query(PUT_ACCOUNT).bind(owner.as_str()).bind(at.micros()).bind(picture).execute(self).await?;
         Ok(())
     }
 
     /// Keeps by which ID token the provider knows a session.
     pub async fn insert_external_session(&mut self, id: &SessionId, issuer: &str, id_token: &str) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT_SESSION)
-            .bind(id.as_str())
-            .bind(issuer)
-            .bind(id_token)
-            .execute(c).await.map(drop))?;
+        query(INSERT_SESSION).bind(id.as_str()).bind(issuer).bind(id_token).execute(self).await?;
         Ok(())
     }
 
     /// Takes the issuer and the ID token of a session, if it came from a provider.
     pub async fn take_external_session(&mut self, id: &SessionId) -> Result<Option<(String, String)>> {
-        Ok(on!(self, c => sqlx::query_as(TAKE_SESSION).bind(id.as_str()).fetch_optional(c).await)?)
+        query(TAKE_SESSION).bind(id.as_str()).fetch_optional(self).await
     }
 
     /// Takes a provider's access token back, until it lapses by itself, and tells the other processes at the commit.
     pub async fn deny_token(&mut self, owner: &UserId, token: &[u8; 32], until: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(DENY)
-            .bind(&token[..])
-            .bind(until.micros())
-            .execute(c).await.map(drop))?;
+        query(DENY).bind(&token[..]).bind(until.micros()).execute(self).await?;
         self.announce(&Revocation::User(owner.clone())).await
     }
 
@@ -286,10 +276,7 @@ impl Tx {
     pub async fn delete_expired_external(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut most = 0;
         for statement in [FORGET_LOGINS, FORGET_GRANTS, FORGET_DENIED] {
-            let forgotten = on!(self, c => sqlx::query(statement)
-                .bind(now.micros())
-                .bind(i64::from(limit))
-                .execute(c).await.map(|done| done.rows_affected()))?;
+            let forgotten = query(statement).bind(now.micros()).bind(i64::from(limit)).execute(self).await?;
             most = most.max(forgotten);
         }
         Ok(most)

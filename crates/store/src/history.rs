@@ -9,9 +9,13 @@ use domain::{
     conversation::{Conversation, MAIN},
     ids::{ConversationId, UserId},
 };
-use sqlx::types::Json;
 
-use crate::{Reader, Result, conversations::ConversationRow, engine::on};
+use crate::{
+    Reader, Result,
+    conversations::ConversationRow,
+    row::row,
+    statement::{Json, query},
+};
 
 const FIND: &str = "SELECT c.key, c.id, c.user_id, c.title, c.project_id, c.referrer, c.metadata, c.is_private,
         c.active_branch, c.item_count, c.created_at, c.updated_at, b.line, b.history
@@ -76,12 +80,13 @@ pub(crate) fn parts_from_column(column: PartsColumn) -> Vec<Part> {
     column.0.into_iter().map(|(line, last)| Part { line, last }).collect()
 }
 
-#[derive(sqlx::FromRow)]
-struct FoundRow {
-    line: Option<i64>,
-    history: Option<PartsColumn>,
-    #[sqlx(flatten)]
-    conversation: ConversationRow,
+row! {
+    struct FoundRow {
+        line: Option<i64>,
+        history: Option<PartsColumn>,
+        ;
+        conversation: ConversationRow,
+    }
 }
 
 impl Reader {
@@ -93,11 +98,8 @@ impl Reader {
         id: &ConversationId,
         branch: Option<&str>,
     ) -> Result<Option<(Conversation, Option<History>)>> {
-        let row: Option<FoundRow> = on!(self, c => sqlx::query_as(FIND)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(branch)
-            .fetch_optional(c).await)?;
+        let row: Option<FoundRow> =
+            query(FIND).bind(owner.as_str()).bind(id.as_str()).bind(branch).fetch_optional(self).await?;
         let Some(row) = row else { return Ok(None) };
         let key = row.conversation.key;
         let conversation = row.conversation.into_conversation()?;

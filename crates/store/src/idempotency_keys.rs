@@ -5,7 +5,7 @@
 
 use domain::{Timestamp, ids::UserId};
 
-use crate::{Reader, Result, Tx, engine::on};
+use crate::{Reader, Result, Tx, row::row, statement::query};
 
 const CLAIM: &str = "INSERT INTO idempotency_keys
         (user_id, route, key_digest, fingerprint, holder, locked_until, expires_at)
@@ -52,22 +52,24 @@ pub struct KnownRequest {
     pub answer: Option<(u16, Vec<u8>)>,
 }
 
-#[derive(sqlx::FromRow)]
-struct KnownRow {
-    fingerprint: Vec<u8>,
-    locked_until: Option<i64>,
-    status: Option<i64>,
-    answer: Option<Vec<u8>>,
+row! {
+    struct KnownRow {
+        fingerprint: Vec<u8>,
+        locked_until: Option<i64>,
+        status: Option<i64>,
+        answer: Option<Vec<u8>>,
+    }
 }
 
 impl Reader {
     /// What is known of the request's key; none when nobody has claimed it.
     pub async fn idempotent_request(&mut self, request: &IdempotentRequest<'_>) -> Result<Option<KnownRequest>> {
-        let row: Option<KnownRow> = on!(self, c => sqlx::query_as(GET)
+        let row: Option<KnownRow> = query(GET)
             .bind(request.owner.as_str())
             .bind(request.route)
             .bind(&request.key_digest[..])
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         Ok(row.map(|row| KnownRequest {
             is_same: row.fingerprint == request.fingerprint,
             is_answered: row.locked_until.is_none(),
@@ -87,7 +89,7 @@ impl Tx {
         locked_until: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool> {
-        let claimed = on!(self, c => sqlx::query(CLAIM)
+        let claimed = query(CLAIM)
             .bind(request.owner.as_str())
             .bind(request.route)
             .bind(&request.key_digest[..])
@@ -96,40 +98,36 @@ impl Tx {
             .bind(locked_until.micros())
             .bind(expires_at.micros())
             .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(claimed > 0)
     }
 
     /// Keeps a claim locked for longer; `false` when it is the holder's no more.
     pub async fn extend_idempotency_lock(&mut self, holder: &Holder, locked_until: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(EXTEND)
-            .bind(&holder[..])
-            .bind(locked_until.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(EXTEND).bind(&holder[..]).bind(locked_until.micros()).execute(self).await?;
         Ok(changed > 0)
     }
 
     /// Ends a claim with its answer, or with none where the answer is not kept; `false` when it is the holder's no more.
     pub async fn answer_idempotency_key(&mut self, holder: &Holder, answer: Option<(u16, &[u8])>) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(ANSWER)
+        let changed = query(ANSWER)
             .bind(&holder[..])
             .bind(answer.map(|(status, _)| i64::from(status)))
             .bind(answer.map(|(_, bytes)| bytes))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(changed > 0)
     }
 
     /// Gives a claim up: whoever asks next may try again.
     pub async fn release_idempotency_key(&mut self, holder: &Holder) -> Result<()> {
-        on!(self, c => sqlx::query(RELEASE).bind(&holder[..]).execute(c).await.map(drop))?;
+        query(RELEASE).bind(&holder[..]).execute(self).await?;
         Ok(())
     }
 
     /// Forgets at most `limit` keys that expired before `now`; says how many.
     pub async fn delete_expired_idempotency_keys(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(DELETE_EXPIRED)
-            .bind(now.micros())
-            .bind(i64::from(limit))
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DELETE_EXPIRED).bind(now.micros()).bind(i64::from(limit)).execute(self).await
     }
 }

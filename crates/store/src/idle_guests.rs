@@ -2,11 +2,7 @@
 
 use domain::{Timestamp, ids::UserId};
 
-use crate::{
-    Reader, Result, Tx,
-    engine::{Conn, on},
-    text,
-};
+use crate::{Reader, Result, Tx, statement::query, text};
 
 /// What makes the guest `u` stay: it came or renewed a sign-in after $2, has a key that is good at $3, or something of its
 /// own. A table of things that users make is added here.
@@ -46,9 +42,7 @@ pub struct Guests {
 impl Reader {
     /// How many guests there are; no more than one more than `most` are counted.
     pub async fn count_guests(&mut self, most: u32) -> Result<u32> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT)
-            .bind(i64::from(most) + 1)
-            .fetch_one(c).await)?;
+        let count: i64 = query(COUNT).bind(i64::from(most) + 1).fetch_one(self).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
@@ -61,12 +55,13 @@ impl Reader {
         before: Timestamp,
         now: Timestamp,
     ) -> Result<Guests> {
-        let rows: Vec<(String, i64)> = on!(self, c => sqlx::query_as(LOOK)
+        let rows: Vec<(String, i64)> = query(LOOK)
             .bind(after.map(UserId::as_str))
             .bind(before.micros())
             .bind(now.micros())
             .bind(i64::from(limit))
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let mut guests = Guests::default();
         for (id, idle) in rows {
             let id: UserId = text::id(&id, "users.id")?;
@@ -83,15 +78,11 @@ impl Tx {
     /// Forgets a guest with its sessions, if it is idle still; says whether it was. Whoever is just coming back in
     /// another transaction is waited for, and then seen.
     pub async fn delete_idle_guest(&mut self, id: &UserId, before: Timestamp, now: Timestamp) -> Result<bool> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK).bind(id.as_str()).execute(&mut *c).await?;
-            sqlx::query(LOCK_SESSIONS).bind(id.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK).bind(id.as_str()).execute(self).await?;
+            query(LOCK_SESSIONS).bind(id.as_str()).execute(self).await?;
         }
-        let deleted = on!(self, c => sqlx::query(DELETE)
-            .bind(id.as_str())
-            .bind(before.micros())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let deleted = query(DELETE).bind(id.as_str()).bind(before.micros()).bind(now.micros()).execute(self).await?;
         Ok(deleted > 0)
     }
 }

@@ -4,7 +4,7 @@
 
 use domain::{Timestamp, ids::ItemId};
 
-use crate::{History, Result, Tx, engine::on, history::Part};
+use crate::{History, Result, Tx, history::Part, statement::query};
 
 const COPY: &str = "INSERT INTO conversation_item_changes (conversation, line, item, body, changed_at)
     SELECT v.conversation, $3, v.item, v.body, v.changed_at
@@ -32,18 +32,15 @@ impl Tx {
     pub async fn hide_item(&mut self, history: &History, id: &ItemId, now: Timestamp) -> Result<bool> {
         let Some(row) = self.item_row(history, id).await? else { return Ok(false) };
         self.change_row(history, row.key, None, now).await?;
-        let uncounted = on!(self, c => sqlx::query(UNCOUNT_ACTIVE)
+        let uncounted = query(UNCOUNT_ACTIVE)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(now.micros())
             .bind(history.line)
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         if uncounted == 0 {
-            on!(self, c => sqlx::query(UNCOUNT)
-                .bind(history.conversation)
-                .bind(history.line)
-                .bind(now.micros())
-                .execute(c).await.map(drop))?;
+            query(UNCOUNT).bind(history.conversation).bind(history.line).bind(now.micros()).execute(self).await?;
         }
         let lines = self.lines(history.conversation).await?;
         self.delete_unseen(history.conversation, Some(row.key), &lines).await?;
@@ -67,33 +64,26 @@ impl Tx {
     }
 
     async fn change_row(&mut self, history: &History, item: i64, body: Option<&str>, now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(CHANGE)
+        query(CHANGE)
             .bind(history.conversation)
             .bind(history.line)
             .bind(item)
             .bind(body)
             .bind(now.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Lets the branch of this line change what `history` changes of the items up to this number.
     pub(crate) async fn copy_changes(&mut self, history: &History, line: i64, last: i64) -> Result<()> {
-        on!(self, c => sqlx::query(COPY)
-            .bind(history.conversation)
-            .bind(history.line)
-            .bind(line)
-            .bind(last)
-            .execute(c).await.map(drop))?;
+        query(COPY).bind(history.conversation).bind(history.line).bind(line).bind(last).execute(self).await?;
         Ok(())
     }
 
     /// Forgets what a branch changes.
     pub(crate) async fn forget_changes(&mut self, history: &History) -> Result<()> {
-        on!(self, c => sqlx::query(FORGET)
-            .bind(history.conversation)
-            .bind(history.line)
-            .execute(c).await.map(drop))?;
+        query(FORGET).bind(history.conversation).bind(history.line).execute(self).await?;
         Ok(())
     }
 
@@ -104,8 +94,7 @@ impl Tx {
         item: Option<i64>,
         lines: &[(i64, Vec<Part>)],
     ) -> Result<()> {
-        let hidden: Vec<HiddenRow> =
-            on!(self, c => sqlx::query_as(HIDDEN).bind(conversation).bind(item).fetch_all(c).await)?;
+        let hidden: Vec<HiddenRow> = query(HIDDEN).bind(conversation).bind(item).fetch_all(self).await?;
         for hiding in hidden.chunk_by(|one, other| one.1 == other.1) {
             let (_, key, item_line, sequence) = hiding[0];
             let shows = |(line, parts): &(i64, Vec<Part>)| {
@@ -114,7 +103,7 @@ impl Tx {
                 reaches && !hiding.iter().any(|(by, ..)| by == line)
             };
             if !lines.iter().any(shows) {
-                on!(self, c => sqlx::query(DELETE).bind(key).execute(c).await.map(drop))?;
+                query(DELETE).bind(key).execute(self).await?;
             }
         }
         Ok(())

@@ -7,8 +7,8 @@ use domain::{
 
 use crate::{
     History, Reader, Result,
-    engine::on,
     history::{PartsColumn, parts_from_column},
+    statement::query,
     text,
 };
 
@@ -35,10 +35,8 @@ impl Reader {
         if let Some(item) = self.item(&active, item).await? {
             return Ok(Some((active, item)));
         }
-        let place: Option<PlaceRow> = on!(self, c => sqlx::query_as(PLACES_BY_ID)
-            .bind(active.conversation)
-            .bind(item.as_str())
-            .fetch_optional(c).await)?;
+        let place: Option<PlaceRow> =
+            query(PLACES_BY_ID).bind(active.conversation).bind(item.as_str()).fetch_optional(self).await?;
         self.shown_elsewhere(&active, place.as_slice()).await
     }
 
@@ -56,11 +54,8 @@ impl Reader {
         if shown.is_some() {
             return Ok(shown);
         }
-        let places: Vec<PlaceRow> = on!(self, c => sqlx::query_as(PLACES_BY_CALL)
-            .bind(active.conversation)
-            .bind(call_id)
-            .bind(kind)
-            .fetch_all(c).await)?;
+        let places: Vec<PlaceRow> =
+            query(PLACES_BY_CALL).bind(active.conversation).bind(call_id).bind(kind).fetch_all(self).await?;
         Ok(self.shown_elsewhere(&active, &places).await?.map(|(_, item)| item))
     }
 
@@ -70,7 +65,7 @@ impl Reader {
             return Ok(None);
         }
         let branches: Vec<(i64, String, PartsColumn)> =
-            on!(self, c => sqlx::query_as(BRANCHES).bind(active.conversation).fetch_all(c).await)?;
+            query(BRANCHES).bind(active.conversation).fetch_all(self).await?;
         let history =
             |(line, branch, parts)| History { branch, line, before: parts_from_column(parts), ..active.clone() };
         let histories: Vec<History> = branches.into_iter().map(history).collect();

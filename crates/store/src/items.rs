@@ -7,7 +7,12 @@ use domain::{
     page::{Order, Page},
 };
 
-use crate::{History, Reader, Result, StoreError, Tx, engine::on, text};
+use crate::{
+    History, Reader, Result, StoreError, Tx,
+    row::row,
+    statement::{Statement, parameters, query},
+    text,
+};
 
 /// What a page needs of an item, `$3` being the line of the branch that shows it. With `short` a long body is left out,
 /// since many are read at once; both databases know a column's length without reading it.
@@ -57,9 +62,21 @@ const TAKE_ON: &str = "UPDATE conversations SET updated_at = $4, next_sequence =
     RETURNING active_line, active_branch, next_sequence - $5";
 const COUNT_ON_LINE: &str = "UPDATE conversation_branches SET item_count = item_count + $3, updated_at = $4
     WHERE conversation = $1 AND line = $2 RETURNING name";
-const INSERT: &str = "INSERT INTO conversation_items
-    (id, conversation, line, sequence, type, role, status, call_id, body, model, usage, finish_reason, created_at,
-        ended_at) ";
+/// The columns of a new item, and a statement about them.
+macro_rules! insert {
+    ($($rest:literal)*) => {
+        concat!(
+            "INSERT INTO conversation_items (id, conversation, line, sequence, type, role, status, call_id, body,
+                model, usage, finish_reason, created_at, ended_at)",
+            $($rest,)*
+        )
+    };
+}
+const INSERT: &str = insert!();
+const INSERT_ONE: &str =
+    insert!(" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id, key");
+const COLUMNS: usize = 14;
+const CALLS: &str = "SELECT call_id FROM conversation_items WHERE conversation = $1 AND";
 const UPDATE: &str = "UPDATE conversation_items
     SET status = $3, body = $4, model = $5, usage = $6, finish_reason = $7, ended_at = $8
     WHERE conversation = (SELECT key FROM conversations WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL)
@@ -69,7 +86,8 @@ const RATE: &str = "UPDATE conversation_items SET rating = $4, rating_comment = 
     WHERE conversation = (SELECT key FROM conversations WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL)
         AND id = $3";
 
-/// Rows of one statement: the engines bind some ten thousand values at most.
+/// Rows of one statement on PostgreSQL, which binds some ten thousand values at most. On SQLite a statement is not a
+/// journey.
 const ROWS: usize = 1_000;
 
 /// Which page of a history.
@@ -115,27 +133,27 @@ pub struct ItemUpdate {
     pub ended_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct ItemRow {
-    pub(crate) key: i64,
-    id: String,
-    pub(crate) line: i64,
-    pub(crate) sequence: i64,
-    #[sqlx(rename = "type")]
-    kind: String,
-    role: Option<String>,
-    status: Option<String>,
-    call_id: Option<String>,
-    body: Option<String>,
-    model: Option<String>,
-    usage: Option<String>,
-    finish_reason: Option<String>,
-    rating: Option<String>,
-    rating_comment: Option<String>,
-    rated_at: Option<i64>,
-    created_at: i64,
-    ended_at: Option<i64>,
-    changed_at: Option<i64>,
+row! {
+    pub(crate) struct ItemRow {
+        pub(crate) key: i64,
+        id: String,
+        pub(crate) line: i64,
+        pub(crate) sequence: i64,
+        kind: String = "type",
+        role: Option<String>,
+        status: Option<String>,
+        call_id: Option<String>,
+        body: Option<String>,
+        model: Option<String>,
+        usage: Option<String>,
+        finish_reason: Option<String>,
+        rating: Option<String>,
+        rating_comment: Option<String>,
+        rated_at: Option<i64>,
+        created_at: i64,
+        ended_at: Option<i64>,
+        changed_at: Option<i64>,
+    }
 }
 
 impl ItemRow {
@@ -204,7 +222,7 @@ impl Reader {
             if page.order == Order::Asc && part.last <= after {
                 continue;
             }
-            let more: Vec<ItemRow> = on!(self, c => sqlx::query_as(statement)
+            let more: Vec<ItemRow> = query(statement)
                 .bind(history.owner.as_str())
                 .bind(history.conversation)
                 .bind(history.line)
@@ -212,7 +230,8 @@ impl Reader {
                 .bind(after)
                 .bind(part.last)
                 .bind(i64::try_from(wanted - rows.len()).unwrap_or(i64::MAX))
-                .fetch_all(c).await)?;
+                .fetch_all(self)
+                .await?;
             rows.extend(more);
             if rows.len() >= wanted {
                 break;
@@ -229,25 +248,27 @@ impl Reader {
 
     /// The row of an item that the branch shows, with what the branch changed of it.
     pub(crate) async fn item_row(&mut self, history: &History, id: &ItemId) -> Result<Option<ItemRow>> {
-        let row: Option<ItemRow> = on!(self, c => sqlx::query_as(BY_ID)
+        let row: Option<ItemRow> = query(BY_ID)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(history.line)
             .bind(id.as_str())
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         Ok(row.filter(|row| history.reaches(row.line, row.sequence)))
     }
 
     /// The newest item of a call that the branch shows: of one type when that is named, else the call itself, else its
     /// output.
     pub async fn item_of_call(&mut self, history: &History, call_id: &str, kind: Option<&str>) -> Result<Option<Item>> {
-        let rows: Vec<ItemRow> = on!(self, c => sqlx::query_as(BY_CALL)
+        let rows: Vec<ItemRow> = query(BY_CALL)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(history.line)
             .bind(call_id)
             .bind(kind)
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         match rows.into_iter().find(|row| history.reaches(row.line, row.sequence)) {
             Some(row) => self.whole_item(history, row).await,
             None => Ok(None),
@@ -256,13 +277,14 @@ impl Reader {
 
     /// The outputs of a call that the branch shows: a later call may have been given the same id.
     pub async fn outputs_of_call(&mut self, history: &History, call: &Item) -> Result<Vec<ItemId>> {
-        let rows: Vec<ItemRow> = on!(self, c => sqlx::query_as(BEHIND_CALL)
+        let rows: Vec<ItemRow> = query(BEHIND_CALL)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(history.line)
             .bind(&call.head.call_id)
             .bind(i64::try_from(call.sequence).unwrap_or(i64::MAX))
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let shown = rows.iter().filter(|row| history.reaches(row.line, row.sequence));
         let own = shown.take_while(|row| row.kind.ends_with("_output"));
         own.map(|row| text::id(&row.id, "conversation_items.id")).collect()
@@ -291,22 +313,24 @@ impl Tx {
     ) -> Result<Appended> {
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
         // The row's lock makes other transactions that add to the conversation wait for this one.
-        let taken: Option<(i64, i64, String, i64)> = on!(self, c => sqlx::query_as(TAKE)
+        let taken: Option<(i64, i64, String, i64)> = query(TAKE)
             .bind(owner.as_str())
             .bind(id.as_str())
             .bind(branch)
             .bind(now.micros())
             .bind(count)
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         let Some((conversation, active_line, active, first)) = taken else { return Ok(Appended::NoConversation) };
         let (line, branch) = match branch {
             Some(other) if other != active => {
-                let line: Option<i64> = on!(self, c => sqlx::query_scalar(COUNT_ON)
+                let line: Option<i64> = query(COUNT_ON)
                     .bind(conversation)
                     .bind(other)
                     .bind(count)
                     .bind(now.micros())
-                    .fetch_optional(c).await)?;
+                    .fetch_optional(self)
+                    .await?;
                 let Some(line) = line else { return Ok(Appended::NoBranch) };
                 (line, other.to_owned())
             }
@@ -322,23 +346,25 @@ impl Tx {
     /// Adds items to the end of a history that was read before, whatever its branch is called by now.
     pub async fn append_to(&mut self, history: &History, items: Vec<NewItem>, now: Timestamp) -> Result<Appended> {
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        let taken: Option<(i64, String, i64)> = on!(self, c => sqlx::query_as(TAKE_ON)
+        let taken: Option<(i64, String, i64)> = query(TAKE_ON)
             .bind(history.owner.as_str())
             .bind(history.conversation)
             .bind(history.line)
             .bind(now.micros())
             .bind(count)
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         let Some((active_line, active, first)) = taken else { return Ok(Appended::NoConversation) };
         let branch = if active_line == history.line {
             active
         } else {
-            let name: Option<String> = on!(self, c => sqlx::query_scalar(COUNT_ON_LINE)
+            let name: Option<String> = query(COUNT_ON_LINE)
                 .bind(history.conversation)
                 .bind(history.line)
                 .bind(count)
                 .bind(now.micros())
-                .fetch_optional(c).await)?;
+                .fetch_optional(self)
+                .await?;
             let Some(name) = name else { return Ok(Appended::NoBranch) };
             name
         };
@@ -354,68 +380,42 @@ impl Tx {
         if calls.is_empty() {
             return Ok(None);
         }
-        Ok(on!(self, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT call_id FROM conversation_items WHERE conversation = ");
-            query.push_bind(conversation).push(" AND (");
-            let mut any = query.separated(" OR ");
-            for (call_id, kind) in calls {
-                any.push("(call_id = ").push_bind_unseparated(call_id);
-                any.push_unseparated(" AND type = ").push_bind_unseparated(kind).push_unseparated(")");
-            }
-            query.push(") LIMIT 1");
-            query.build_query_scalar().fetch_optional(c).await
-        })?)
+        // The conversation is the first value, before those of the calls.
+        let any = (0..calls.len()).map(|at| format!("(call_id = ${} AND type = ${})", 2 * at + 2, 2 * at + 3));
+        let statement = format!("{CALLS} ({}) LIMIT 1", any.collect::<Vec<_>>().join(" OR "));
+        let first = query(statement).bind(conversation);
+        calls.into_iter().fold(first, |query, (id, kind)| query.bind(id).bind(kind)).fetch_optional(self).await
     }
 
-    async fn insert_items(&mut self, place: &Place<'_>, items: Vec<NewItem>) -> Result<Vec<Item>> {
-        if items.is_empty() {
-            return Ok(Vec::new());
+    /// Inserts items, each with the next number.
+    pub(crate) async fn insert_items(&mut self, place: &Place<'_>, items: Vec<NewItem>) -> Result<Vec<Item>> {
+        let numbered: Vec<(i64, NewItem)> = (place.first..).zip(items).collect();
+        let mut keys: Vec<(String, i64)> = Vec::with_capacity(numbered.len());
+        if self.is_postgres() {
+            for some in numbered.chunks(ROWS) {
+                let insert = format!("{INSERT} VALUES {} RETURNING id, key", parameters(some.len(), COLUMNS));
+                let insert = some.iter().fold(query(insert), |insert, (at, item)| place.bind(insert, item, *at));
+                keys.extend(insert.fetch_all::<(String, i64)>(self).await?);
+            }
+        } else {
+            for (at, item) in &numbered {
+                keys.push(place.bind(query(INSERT_ONE), item, *at).fetch_one(self).await?);
+            }
         }
-        let mut keys: Vec<(String, i64)> = Vec::with_capacity(items.len());
-        let mut sequence = place.first;
-        for some in items.chunks(ROWS) {
-            keys.extend(self.insert_some(place, some, sequence).await?);
-            sequence += i64::try_from(some.len()).unwrap_or(i64::MAX);
-        }
-        let mut added = Vec::with_capacity(items.len());
-        for (item, sequence) in items.into_iter().zip(place.first..) {
+        let mut added = Vec::with_capacity(numbered.len());
+        for (at, item) in numbered {
             let key = keys.iter().find(|(id, _)| id == item.id.as_str()).map(|(_, key)| *key);
             if let (Some(key), Some(text)) = (key, &item.text) {
                 self.index_item(place.owner, key, text).await?;
             }
-            added.push(place.item(item, sequence));
+            added.push(place.item(item, at));
         }
         Ok(added)
     }
 
-    /// Inserts items from this number on; gives their ids and rows.
-    async fn insert_some(&mut self, place: &Place<'_>, items: &[NewItem], first: i64) -> Result<Vec<(String, i64)>> {
-        Ok(on!(self, c => {
-            let mut query = sqlx::QueryBuilder::new(INSERT);
-            query.push_values(items.iter().zip(first..), |mut row, (item, sequence)| {
-                row.push_bind(item.id.as_str())
-                    .push_bind(place.conversation)
-                    .push_bind(place.line)
-                    .push_bind(sequence)
-                    .push_bind(&item.head.kind)
-                    .push_bind(&item.head.role)
-                    .push_bind(&item.head.status)
-                    .push_bind(&item.head.call_id)
-                    .push_bind(&item.body)
-                    .push_bind(&item.making.model)
-                    .push_bind(&item.making.usage)
-                    .push_bind(&item.making.finish_reason)
-                    .push_bind(item.created_at.micros())
-                    .push_bind(item.ended_at.map(Timestamp::micros));
-            });
-            query.push(" RETURNING id, key");
-            query.build_query_as().fetch_all(c).await
-        })?)
-    }
-
     /// Writes an item anew, for every branch that shows it; `false` when the owner's conversation has no such item.
     pub async fn update_item(&mut self, owner: &UserId, id: &ConversationId, update: &ItemUpdate) -> Result<bool> {
-        let key: Option<i64> = on!(self, c => sqlx::query_scalar(UPDATE)
+        let key: Option<i64> = query(UPDATE)
             .bind(owner.as_str())
             .bind(id.as_str())
             .bind(&update.status)
@@ -425,7 +425,8 @@ impl Tx {
             .bind(&update.making.finish_reason)
             .bind(update.ended_at.map(Timestamp::micros))
             .bind(update.id.as_str())
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         let Some(key) = key else { return Ok(false) };
         if let Some(text) = &update.text {
             self.index_item(owner, key, text).await?;
@@ -441,28 +442,49 @@ impl Tx {
         item: &ItemId,
         rating: Option<&Rating>,
     ) -> Result<bool> {
-        let rated = on!(self, c => sqlx::query(RATE)
+        let rated = query(RATE)
             .bind(owner.as_str())
             .bind(id.as_str())
             .bind(item.as_str())
             .bind(rating.map(Rating::as_str))
             .bind(rating.and_then(|rating| rating.comment.as_deref()))
             .bind(rating.map(|rating| rating.at.micros()))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(rated > 0)
     }
 }
 
 /// Where items are added.
-struct Place<'a> {
-    owner: &'a UserId,
-    conversation: i64,
-    line: i64,
-    branch: &'a str,
-    first: i64,
+pub(crate) struct Place<'a> {
+    pub(crate) owner: &'a UserId,
+    pub(crate) conversation: i64,
+    pub(crate) line: i64,
+    pub(crate) branch: &'a str,
+    /// The first one's number.
+    pub(crate) first: i64,
 }
 
 impl Place<'_> {
+    /// Gives an inserting statement the values of one more item.
+    fn bind<'s>(&self, insert: Statement<'s>, item: &'s NewItem, sequence: i64) -> Statement<'s> {
+        insert
+            .bind(item.id.as_str())
+            .bind(self.conversation)
+            .bind(self.line)
+            .bind(sequence)
+            .bind(&item.head.kind)
+            .bind(&item.head.role)
+            .bind(&item.head.status)
+            .bind(&item.head.call_id)
+            .bind(&item.body)
+            .bind(&item.making.model)
+            .bind(&item.making.usage)
+            .bind(&item.making.finish_reason)
+            .bind(item.created_at.micros())
+            .bind(item.ended_at.map(Timestamp::micros))
+    }
+
     fn item(&self, item: NewItem, sequence: i64) -> Item {
         Item {
             id: item.id,

@@ -35,12 +35,15 @@ mod projects;
 mod prompt_templates;
 mod refresh_tokens;
 mod revocations;
+mod row;
 mod samples;
 mod search;
 mod sessions;
 mod setup_links;
 mod shares;
 mod signing_keys;
+mod sqlite;
+mod statement;
 mod text;
 mod user_settings;
 mod users;
@@ -56,7 +59,8 @@ use std::{
 };
 
 use domain::{Clock, ids::UserId};
-use engine::{Conn, Engine, Held, on};
+use engine::{Conn, Engine, Held};
+use statement::query;
 
 pub use api_keys::KeyFilter;
 pub use branches::{Fork, Shows};
@@ -70,7 +74,7 @@ pub use idempotency_keys::{Holder, IdempotentRequest, KnownRequest};
 pub use idle_guests::Guests;
 pub use items::{Appended, ItemPage, ItemUpdate};
 pub use memories::{MemoryFilter, MemoryPlace};
-pub use options::DatabaseOptions;
+pub use options::{DatabaseOptions, Synchronous};
 pub use projects::{CountedProject, NameTaken};
 pub use prompt_templates::ActivePromptTemplate;
 pub use refresh_tokens::{NewRefreshToken, RefreshToken, RefreshTokenState, Successors};
@@ -162,18 +166,18 @@ impl Reader {
         self.0.conn()
     }
 
+    fn is_postgres(&self) -> bool {
+        self.0.is_postgres()
+    }
+
     /// Whether `statement`, which counts rows of an owner with an id, counts any.
     async fn owns(&mut self, statement: &'static str, owner: &UserId, id: &str) -> Result<bool> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(statement)
-            .bind(owner.as_str())
-            .bind(id)
-            .fetch_one(c).await)?;
+        let count: i64 = query(statement).bind(owner.as_str()).bind(id).fetch_one(self).await?;
         Ok(count > 0)
     }
 
     async fn ping(&mut self) -> Result<()> {
-        on!(self, c => sqlx::query("SELECT 1").execute(c).await.map(drop))?;
-        Ok(())
+        query("SELECT 1").execute(self).await.map(drop)
     }
 }
 

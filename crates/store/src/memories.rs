@@ -7,7 +7,7 @@ use domain::{
     page::{Page, PageRequest},
 };
 
-use crate::{Reader, Result, StoreError, Tx, engine::on, text};
+use crate::{Reader, Result, StoreError, Tx, row::row, statement::query, text};
 
 /// A statement about memories, without those of deleted projects.
 macro_rules! live {
@@ -25,12 +25,12 @@ const GET: &str = live!(
     "SELECT id, user_id, project_id, kind, content, source, embedder, vector, created_at, updated_at" " AND id = $2"
 );
 const LIST_DOWN: &str = live!(
-    "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at"
+    "SELECT id, user_id, project_id, kind, content, source, NULL AS embedder, NULL AS vector, created_at, updated_at"
     " AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR id < $4)
     ORDER BY id DESC LIMIT $5"
 );
 const LIST_UP: &str = live!(
-    "SELECT id, user_id, project_id, kind, content, source, created_at, updated_at"
+    "SELECT id, user_id, project_id, kind, content, source, NULL AS embedder, NULL AS vector, created_at, updated_at"
     " AND ($2 IS NULL OR project_id = $2) AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR id > $4)
     ORDER BY id LIMIT $5"
 );
@@ -69,20 +69,19 @@ pub struct MemoryFilter {
     pub kind: Option<MemoryKind>,
 }
 
-#[derive(sqlx::FromRow)]
-struct MemoryRow {
-    id: String,
-    user_id: String,
-    project_id: String,
-    kind: String,
-    content: String,
-    source: String,
-    #[sqlx(default)]
-    embedder: Option<String>,
-    #[sqlx(default)]
-    vector: Option<Vec<u8>>,
-    created_at: i64,
-    updated_at: i64,
+row! {
+    struct MemoryRow {
+        id: String,
+        user_id: String,
+        project_id: String,
+        kind: String,
+        content: String,
+        source: String,
+        embedder: Option<String>,
+        vector: Option<Vec<u8>>,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl MemoryRow {
@@ -126,10 +125,7 @@ fn place_column(place: &MemoryPlace) -> &str {
 impl Reader {
     /// One of the owner's memories.
     pub async fn memory(&mut self, owner: &UserId, id: &MemoryId) -> Result<Option<Memory>> {
-        let row: Option<MemoryRow> = on!(self, c => sqlx::query_as(GET)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_optional(c).await)?;
+        let row: Option<MemoryRow> = query(GET).bind(owner.as_str()).bind(id.as_str()).fetch_optional(self).await?;
         row.map(MemoryRow::into_memory).transpose()
     }
 
@@ -141,13 +137,14 @@ impl Reader {
         page: &PageRequest,
     ) -> Result<Page<Memory>> {
         let list = page.order.pick(LIST_UP, LIST_DOWN);
-        let rows: Vec<MemoryRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<MemoryRow> = query(list)
             .bind(owner.as_str())
             .bind(filter.place.as_ref().map(place_column))
             .bind(filter.kind.map(MemoryKind::as_str))
             .bind(&page.after)
             .bind(page.lookahead())
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let page = Page::from_lookahead(rows, page.limit);
         let items = page.items.into_iter().map(MemoryRow::into_memory).collect::<Result<_>>()?;
         Ok(Page { items, has_more: page.has_more, total: None })
@@ -155,16 +152,13 @@ impl Reader {
 
     /// The owner's newest memories, with what they mean.
     pub async fn all_memories(&mut self, owner: &UserId, limit: u32) -> Result<Vec<Memory>> {
-        let rows: Vec<MemoryRow> = on!(self, c => sqlx::query_as(ALL)
-            .bind(owner.as_str())
-            .bind(i64::from(limit))
-            .fetch_all(c).await)?;
+        let rows: Vec<MemoryRow> = query(ALL).bind(owner.as_str()).bind(i64::from(limit)).fetch_all(self).await?;
         rows.into_iter().map(MemoryRow::into_memory).collect()
     }
 
     /// How many memories the owner has.
     pub async fn count_memories(&mut self, owner: &UserId) -> Result<u64> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT).bind(owner.as_str()).fetch_one(c).await)?;
+        let count: i64 = query(COUNT).bind(owner.as_str()).fetch_one(self).await?;
         Ok(count.try_into().unwrap_or(0))
     }
 
@@ -175,11 +169,12 @@ impl Reader {
         project: Option<&ProjectId>,
         digest: &[u8; 32],
     ) -> Result<Option<MemoryId>> {
-        let id: Option<String> = on!(self, c => sqlx::query_scalar(KNOWN)
+        let id: Option<String> = query(KNOWN)
             .bind(owner.as_str())
             .bind(project_column(project))
             .bind(&digest[..])
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         id.map(|id| text::id(&id, "memories.id")).transpose()
     }
 }
@@ -188,7 +183,7 @@ impl Tx {
     /// Adds a memory; says whether it did, or the owner has one that says the same.
     pub async fn insert_memory(&mut self, memory: &Memory, digest: &[u8; 32]) -> Result<bool> {
         let meaning = memory.meaning.as_ref();
-        let added = on!(self, c => sqlx::query(INSERT)
+        let added = query(INSERT)
             .bind(memory.id.as_str())
             .bind(memory.user_id.as_str())
             .bind(project_column(memory.project_id.as_ref()))
@@ -200,7 +195,8 @@ impl Tx {
             .bind(meaning.map(|meaning| to_bytes(&meaning.vector)))
             .bind(memory.created_at.micros())
             .bind(memory.updated_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(added > 0)
     }
 
@@ -208,7 +204,7 @@ impl Tx {
     /// unique key.
     pub async fn update_memory(&mut self, owner: &UserId, memory: &Memory, digest: &[u8; 32]) -> Result<bool> {
         let meaning = memory.meaning.as_ref();
-        let changed = on!(self, c => sqlx::query(UPDATE)
+        let changed = query(UPDATE)
             .bind(owner.as_str())
             .bind(memory.id.as_str())
             .bind(memory.kind.as_str())
@@ -217,37 +213,32 @@ impl Tx {
             .bind(meaning.map(|meaning| meaning.embedder.as_str()))
             .bind(meaning.map(|meaning| to_bytes(&meaning.vector)))
             .bind(memory.updated_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(changed > 0)
     }
 
     /// Notes what a memory means, unless it was changed meanwhile.
     pub async fn put_memory_meaning(&mut self, owner: &UserId, memory: &Memory, meaning: &Meaning) -> Result<()> {
-        on!(self, c => sqlx::query(PUT_MEANING)
+        query(PUT_MEANING)
             .bind(owner.as_str())
             .bind(memory.id.as_str())
             .bind(memory.updated_at.micros())
             .bind(&meaning.embedder)
             .bind(to_bytes(&meaning.vector))
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Removes one of the owner's memories; says whether there was one.
     pub async fn delete_memory(&mut self, owner: &UserId, id: &MemoryId) -> Result<bool> {
-        let deleted = on!(self, c => sqlx::query(DELETE)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let deleted = query(DELETE).bind(owner.as_str()).bind(id.as_str()).execute(self).await?;
         Ok(deleted > 0)
     }
 
     /// Removes all of the owner's memories, or those of a project; gives their number.
     pub async fn delete_memories(&mut self, owner: &UserId, project: Option<&ProjectId>) -> Result<u64> {
-        on!(self, c => sqlx::query(DELETE_ALL)
-            .bind(owner.as_str())
-            .bind(project.map(ProjectId::as_str))
-            .execute(c).await.map(|done| done.rows_affected()))
-        .map_err(StoreError::from)
+        query(DELETE_ALL).bind(owner.as_str()).bind(project.map(ProjectId::as_str)).execute(self).await
     }
 }

@@ -9,11 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-
 use crate::{
-    StoreError,
-    engine::{Conn, Engine, Held, on},
+    Reader, StoreError,
+    engine::{Conn, Engine},
+    error::is_missing_table,
+    sqlite::File,
+    statement::query,
 };
 
 /// One step of the schema, in both dialects.
@@ -44,6 +45,7 @@ const MIGRATIONS: &[Migration] = migrations![
     12 "0012_external_sign_in",
     13 "0013_identity_upkeep",
     14 "0014_deleted_projects",
+    15 "0015_search_due",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.
@@ -61,16 +63,15 @@ fn known() -> i64 {
 
 /// Applies what is missing.
 pub(crate) async fn run(engine: &Engine, now: domain::Timestamp) -> Result<(), StoreError> {
-    // A file that is not there yet is made by its writer; a reader would only fail.
-    let fresh = matches!(engine, Engine::Sqlite { file, .. } if !file.exists());
-    if !fresh && version(&mut engine.read().await?).await? == Some(known()) {
+    // A file without tables is brought up by its writer; a reader would only wait for it.
+    if version(&mut Reader(engine.read().await?)).await? == Some(known()) {
         return Ok(());
     }
-    let mut tx = engine.write().await?;
-    if let Conn::Postgres(c) = tx.conn() {
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(c).await?;
+    let mut tx = Reader(engine.write().await?);
+    if tx.is_postgres() {
+        query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut tx).await?;
     }
-    on!(tx, c => sqlx::query(CREATE_TABLE).execute(c).await.map(drop))?;
+    query(CREATE_TABLE).execute(&mut tx).await?;
     let found = version(&mut tx).await?.unwrap_or(0);
     if found == known() {
         return Ok(()); // Another server was faster.
@@ -83,57 +84,50 @@ pub(crate) async fn run(engine: &Engine, now: domain::Timestamp) -> Result<(), S
     for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
         apply(&mut tx, migration, now)
             .await
-            .map_err(|source| StoreError::Migration { name: migration.name, source })?;
+            .map_err(|source| StoreError::Migration { name: migration.name, source: Box::new(source) })?;
         tracing::info!(migration = migration.name, "Applied a migration");
     }
-    tx.commit().await
+    tx.0.commit().await
 }
 
 /// The schema's version; `None` before the first migration.
-async fn version(held: &mut Held) -> Result<Option<i64>, StoreError> {
-    let found = on!(held, c => sqlx::query_scalar::<_, Option<i64>>(VERSION).fetch_one(c).await);
-    match found {
+async fn version(reader: &mut Reader) -> Result<Option<i64>, StoreError> {
+    match query(VERSION).fetch_one(reader).await {
         Ok(Some(found)) if found > known() => Err(StoreError::SchemaTooNew { found, known: known() }),
-        Ok(found) => Ok(found),
-        Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) if is_missing_table(&error) => Ok(None),
+        found => found,
     }
 }
 
-fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
-}
-
-async fn apply(tx: &mut Held, migration: &Migration, now: domain::Timestamp) -> Result<(), sqlx::Error> {
+async fn apply(tx: &mut Reader, migration: &Migration, now: domain::Timestamp) -> Result<(), StoreError> {
     match tx.conn() {
-        Conn::Sqlite(c) => sqlx::raw_sql(migration.sqlite).execute(c).await.map(drop)?,
-        Conn::Postgres(c) => sqlx::raw_sql(migration.postgres).execute(c).await.map(drop)?,
+        Conn::Sqlite(connection) => connection.execute_batch(migration.sqlite)?,
+        Conn::Postgres(connection) => sqlx::raw_sql(migration.postgres).execute(connection).await.map(drop)?,
     }
-    on!(tx, c => sqlx::query(RECORD).bind(migration.version).bind(migration.name).bind(now.micros())
-        .execute(c).await.map(drop))
+    let record = query(RECORD).bind(migration.version).bind(migration.name).bind(now.micros());
+    record.execute(tx).await.map(drop)
 }
 
 /// Copies the database to `<file>.before-<version>.bak`. The caller holds the write lock, so the copy is what the
 /// migration begins with; `VACUUM INTO` includes what is still in the log. It needs a connection of its own: it cannot
 /// run in the writer's transaction, nor on a reader, which may not write anywhere.
-async fn back_up(file: &Path) -> Result<(), StoreError> {
-    let path = beside(file, &format!(".before-{}.bak", known()));
+async fn back_up(file: &File) -> Result<(), StoreError> {
+    let path = beside(&file.path, &format!(".before-{}.bak", known()));
     let partial = beside(&path, ".partial");
-    let copy = async {
+    let (file, to) = (file.clone(), path.clone());
+    let copy = move || {
         // Left behind by a server that was killed at this very point.
         match std::fs::remove_file(&partial) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await?;
-        let into = sqlx::query("VACUUM INTO $1").bind(partial.to_string_lossy().into_owned());
-        into.execute(&mut connection).await?;
-        connection.close().await?;
+        file.open_writer()?.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
         std::fs::File::open(&partial)?.sync_all()?;
-        std::fs::rename(&partial, &path)?;
+        std::fs::rename(&partial, &to)?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
-    copy.await.map_err(|source| StoreError::Backup { path: path.clone(), source })?;
+    let copied = tokio::task::spawn_blocking(copy).await.unwrap_or_else(|error| Err(error.into()));
+    copied.map_err(|source| StoreError::Backup { path: path.clone(), source })?;
     tracing::info!(path = %path.display(), "Copied the database before migrating it");
     Ok(())
 }

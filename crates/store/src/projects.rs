@@ -7,11 +7,7 @@ use domain::{
     project::{Filter, Project},
 };
 
-use crate::{
-    Reader, Result, Tx,
-    engine::{Conn, on},
-    text,
-};
+use crate::{Reader, Result, StoreError, Tx, row::row, statement::query, text};
 
 const INSERT: &str = "INSERT INTO projects
     (id, user_id, name, description, instruction, is_favorite, archived_at, created_at, updated_at)
@@ -77,17 +73,18 @@ pub struct CountedProject {
     pub conversations: u64,
 }
 
-#[derive(sqlx::FromRow)]
-struct ProjectRow {
-    id: String,
-    user_id: String,
-    name: String,
-    description: Option<String>,
-    instruction: Option<String>,
-    is_favorite: bool,
-    archived_at: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
+row! {
+    struct ProjectRow {
+        id: String,
+        user_id: String,
+        name: String,
+        description: Option<String>,
+        instruction: Option<String>,
+        is_favorite: bool,
+        archived_at: Option<i64>,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl ProjectRow {
@@ -106,11 +103,12 @@ impl ProjectRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct CountedRow {
-    conversations: i64,
-    #[sqlx(flatten)]
-    project: ProjectRow,
+row! {
+    struct CountedRow {
+        conversations: i64,
+        ;
+        project: ProjectRow,
+    }
 }
 
 impl CountedRow {
@@ -122,19 +120,14 @@ impl CountedRow {
 impl Reader {
     /// One of the owner's projects.
     pub async fn project(&mut self, owner: &UserId, id: &ProjectId) -> Result<Option<Project>> {
-        let row: Option<ProjectRow> = on!(self, c => sqlx::query_as(GET)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_optional(c).await)?;
+        let row: Option<ProjectRow> = query(GET).bind(owner.as_str()).bind(id.as_str()).fetch_optional(self).await?;
         row.map(ProjectRow::into_project).transpose()
     }
 
     /// One of the owner's projects, with the number of its conversations.
     pub async fn counted_project(&mut self, owner: &UserId, id: &ProjectId) -> Result<Option<CountedProject>> {
-        let row: Option<CountedRow> = on!(self, c => sqlx::query_as(GET_COUNTED)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .fetch_optional(c).await)?;
+        let row: Option<CountedRow> =
+            query(GET_COUNTED).bind(owner.as_str()).bind(id.as_str()).fetch_optional(self).await?;
         row.map(CountedRow::into_counted).transpose()
     }
 
@@ -152,13 +145,14 @@ impl Reader {
             return Ok(None);
         }
         let list = page.order.pick(LIST_UP, LIST_DOWN);
-        let rows: Vec<CountedRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<CountedRow> = query(list)
             .bind(owner.as_str())
             .bind(filter.archived)
             .bind(filter.favorite)
             .bind(&page.after)
             .bind(page.lookahead())
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let projects = rows.into_iter().map(CountedRow::into_counted).collect::<Result<Vec<_>>>()?;
         let mut page = Page::from_lookahead(projects, page.limit);
         page.total = Some(self.count_projects(owner, filter).await?);
@@ -167,11 +161,8 @@ impl Reader {
 
     /// How many projects the owner has.
     pub async fn count_projects(&mut self, owner: &UserId, filter: &Filter) -> Result<u64> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT)
-            .bind(owner.as_str())
-            .bind(filter.archived)
-            .bind(filter.favorite)
-            .fetch_one(c).await)?;
+        let count: i64 =
+            query(COUNT).bind(owner.as_str()).bind(filter.archived).bind(filter.favorite).fetch_one(self).await?;
         Ok(count.unsigned_abs())
     }
 
@@ -184,7 +175,7 @@ impl Reader {
 impl Tx {
     /// Adds a project, unless another living one of the owner has its name.
     pub async fn insert_project(&mut self, project: &Project) -> Result<Result<(), NameTaken>> {
-        let added = on!(self, c => sqlx::query(INSERT)
+        let added = query(INSERT)
             .bind(project.id.as_str())
             .bind(project.user_id.as_str())
             .bind(&project.name)
@@ -194,13 +185,14 @@ impl Tx {
             .bind(project.archived_at.map(Timestamp::micros))
             .bind(project.created_at.micros())
             .bind(project.updated_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(if added > 0 { Ok(()) } else { Err(NameTaken) })
     }
 
     /// Writes what may change about a project. When the name is taken, the transaction is good for nothing any more.
     pub async fn update_project(&mut self, project: &Project) -> Result<Result<(), NameTaken>> {
-        let done = on!(self, c => sqlx::query(UPDATE)
+        let done = query(UPDATE)
             .bind(project.user_id.as_str())
             .bind(project.id.as_str())
             .bind(&project.name)
@@ -209,37 +201,34 @@ impl Tx {
             .bind(project.is_favorite)
             .bind(project.archived_at.map(Timestamp::micros))
             .bind(project.updated_at.micros())
-            .execute(c).await.map(drop));
+            .execute(self)
+            .await;
         match done {
-            Ok(()) => Ok(Ok(())),
+            Ok(_) => Ok(Ok(())),
             // The only unique key that an update can break.
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(Err(NameTaken)),
-            Err(error) => Err(error.into()),
+            Err(StoreError::Taken { .. }) => Ok(Err(NameTaken)),
+            Err(error) => Err(error),
         }
     }
 
     /// Whether this is a living project of the owner's, which then stays one until this transaction ends: for what is
     /// about to be put into it. SQLite has one writer and needs no lock.
     pub async fn hold_project(&mut self, owner: &UserId, id: &ProjectId) -> Result<bool> {
-        let statement = if matches!(self.conn(), Conn::Postgres(_)) { HOLD } else { EXISTS };
+        let statement = if self.is_postgres() { HOLD } else { EXISTS };
         self.owns(statement, owner, id.as_str()).await
     }
 
     /// Deletes a project, softly; `false` when the owner has no such project. Its conversations are the caller's to
     /// detach or delete in the same transaction.
     pub async fn delete_project(&mut self, owner: &UserId, id: &ProjectId, now: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(DELETE)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(DELETE).bind(owner.as_str()).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         Ok(changed > 0)
     }
 
     /// Locks the conversations of a project, whatever is to become of them. SQLite has one writer.
     async fn lock_conversations_of_project(&mut self, owner: &UserId, project: &ProjectId) -> Result<()> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK_CONVERSATIONS).bind(owner.as_str()).bind(project.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK_CONVERSATIONS).bind(owner.as_str()).bind(project.as_str()).execute(self).await?;
         }
         Ok(())
     }
@@ -247,10 +236,7 @@ impl Tx {
     /// Takes all conversations out of a project; says how many.
     pub async fn detach_conversations(&mut self, owner: &UserId, project: &ProjectId) -> Result<u64> {
         self.lock_conversations_of_project(owner, project).await?;
-        Ok(on!(self, c => sqlx::query(DETACH)
-            .bind(owner.as_str())
-            .bind(project.as_str())
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DETACH).bind(owner.as_str()).bind(project.as_str()).execute(self).await
     }
 
     /// Deletes all conversations of a project, softly; says how many.
@@ -261,21 +247,14 @@ impl Tx {
         now: Timestamp,
     ) -> Result<u64> {
         self.lock_conversations_of_project(owner, project).await?;
-        Ok(on!(self, c => sqlx::query(DELETE_CONVERSATIONS)
-            .bind(owner.as_str())
-            .bind(project.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DELETE_CONVERSATIONS).bind(owner.as_str()).bind(project.as_str()).bind(now.micros()).execute(self).await
     }
 
     /// Removes what was deleted until `before` for good: at most `limit` memories, and when there are none left, at most
     /// `limit` projects. Says how many rows went; 0 when nothing is left to do.
     pub async fn purge_projects(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         for statement in [PURGE_MEMORIES, PURGE] {
-            let gone = on!(self, c => sqlx::query(statement)
-                .bind(before.micros())
-                .bind(i64::from(limit))
-                .execute(c).await.map(|done| done.rows_affected()))?;
+            let gone = query(statement).bind(before.micros()).bind(i64::from(limit)).execute(self).await?;
             if gone > 0 {
                 return Ok(gone);
             }

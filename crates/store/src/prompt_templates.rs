@@ -6,7 +6,7 @@ use domain::{
     prompt_template::{PromptTemplate, PromptTemplateVersion},
 };
 
-use crate::{Reader, Result, StoreError, Tx, engine::on, text};
+use crate::{Reader, Result, StoreError, Tx, row::row, statement::query, text};
 
 const LIST: &str = "SELECT id, template_key, model, name, description, category, enabled, active_version, last_version,
         created_at, updated_at
@@ -34,19 +34,20 @@ const ADD_VERSION: &str = "INSERT INTO prompt_template_versions (template_id, ve
     VALUES ($1, $2, $3, $4, $5)";
 const DELETE: &str = "DELETE FROM prompt_templates WHERE id = $1";
 
-#[derive(sqlx::FromRow)]
-struct TemplateRow {
-    id: String,
-    template_key: String,
-    model: String,
-    name: String,
-    description: String,
-    category: String,
-    enabled: bool,
-    active_version: i64,
-    last_version: i64,
-    created_at: i64,
-    updated_at: i64,
+row! {
+    struct TemplateRow {
+        id: String,
+        template_key: String,
+        model: String,
+        name: String,
+        description: String,
+        category: String,
+        enabled: bool,
+        active_version: i64,
+        last_version: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl TemplateRow {
@@ -67,12 +68,13 @@ impl TemplateRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct VersionRow {
-    version: i64,
-    content: String,
-    created_by: Option<String>,
-    created_at: i64,
+row! {
+    struct VersionRow {
+        version: i64,
+        content: String,
+        created_by: Option<String>,
+        created_at: i64,
+    }
 }
 
 impl VersionRow {
@@ -91,42 +93,43 @@ fn number(value: i64, column: &'static str) -> Result<u32> {
     u32::try_from(value).map_err(|_| StoreError::Corrupt { column })
 }
 
-/// What a template says now.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct ActivePromptTemplate {
-    /// Which part of the prompt it is for.
-    #[sqlx(rename = "template_key")]
-    pub key: String,
-    /// The only model it is for; empty for all.
-    pub model: String,
-    /// Whether it is used at all.
-    pub enabled: bool,
-    /// Its text; none for the one that the server brings along.
-    pub content: Option<String>,
+row! {
+    /// What a template says now.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ActivePromptTemplate {
+        /// Which part of the prompt it is for.
+        pub key: String = "template_key",
+        /// The only model it is for; empty for all.
+        pub model: String,
+        /// Whether it is used at all.
+        pub enabled: bool,
+        /// Its text; none for the one that the server brings along.
+        pub content: Option<String>,
+    }
 }
 
 impl Reader {
     /// The first templates by id; there are few.
     pub async fn prompt_templates(&mut self, limit: u32) -> Result<Vec<PromptTemplate>> {
-        let rows: Vec<TemplateRow> = on!(self, c => sqlx::query_as(LIST).bind(i64::from(limit)).fetch_all(c).await)?;
+        let rows: Vec<TemplateRow> = query(LIST).bind(i64::from(limit)).fetch_all(self).await?;
         rows.into_iter().map(TemplateRow::into_template).collect()
     }
 
     /// The template with this id.
     pub async fn prompt_template(&mut self, id: &PromptTemplateId) -> Result<Option<PromptTemplate>> {
-        let row: Option<TemplateRow> = on!(self, c => sqlx::query_as(GET).bind(id.as_str()).fetch_optional(c).await)?;
+        let row: Option<TemplateRow> = query(GET).bind(id.as_str()).fetch_optional(self).await?;
         row.map(TemplateRow::into_template).transpose()
     }
 
     /// How many templates there are.
     pub async fn count_prompt_templates(&mut self) -> Result<u64> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT).fetch_one(c).await)?;
+        let count: i64 = query(COUNT).fetch_one(self).await?;
         Ok(count.try_into().unwrap_or(0))
     }
 
     /// What each template says now: what prompts are made of.
     pub async fn active_prompt_templates(&mut self, limit: u32) -> Result<Vec<ActivePromptTemplate>> {
-        Ok(on!(self, c => sqlx::query_as(ACTIVE).bind(i64::from(limit)).fetch_all(c).await)?)
+        query(ACTIVE).bind(i64::from(limit)).fetch_all(self).await
     }
 
     /// A template's versions before this one, newest first.
@@ -136,11 +139,8 @@ impl Reader {
         before: u32,
         limit: u32,
     ) -> Result<Vec<PromptTemplateVersion>> {
-        let rows: Vec<VersionRow> = on!(self, c => sqlx::query_as(VERSIONS)
-            .bind(id.as_str())
-            .bind(i64::from(before))
-            .bind(i64::from(limit))
-            .fetch_all(c).await)?;
+        let rows: Vec<VersionRow> =
+            query(VERSIONS).bind(id.as_str()).bind(i64::from(before)).bind(i64::from(limit)).fetch_all(self).await?;
         rows.into_iter().map(VersionRow::into_version).collect()
     }
 
@@ -150,10 +150,8 @@ impl Reader {
         id: &PromptTemplateId,
         version: u32,
     ) -> Result<Option<PromptTemplateVersion>> {
-        let row: Option<VersionRow> = on!(self, c => sqlx::query_as(VERSION)
-            .bind(id.as_str())
-            .bind(i64::from(version))
-            .fetch_optional(c).await)?;
+        let row: Option<VersionRow> =
+            query(VERSION).bind(id.as_str()).bind(i64::from(version)).fetch_optional(self).await?;
         row.map(VersionRow::into_version).transpose()
     }
 }
@@ -161,7 +159,7 @@ impl Reader {
 impl Tx {
     /// Adds a template; says whether it did, or there is one for its key and model.
     pub async fn insert_prompt_template(&mut self, template: &PromptTemplate) -> Result<bool> {
-        let added = on!(self, c => sqlx::query(INSERT)
+        let added = query(INSERT)
             .bind(template.id.as_str())
             .bind(&template.key)
             .bind(template.model.as_deref().unwrap_or_default())
@@ -173,13 +171,14 @@ impl Tx {
             .bind(i64::from(template.last_version))
             .bind(template.created_at.micros())
             .bind(template.updated_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(added > 0)
     }
 
     /// Changes a template that still is what it was `before`; says whether it did.
     pub async fn update_prompt_template(&mut self, before: &PromptTemplate, template: &PromptTemplate) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(UPDATE)
+        let changed = query(UPDATE)
             .bind(before.id.as_str())
             .bind(i64::from(before.last_version))
             .bind(before.updated_at.micros())
@@ -190,7 +189,8 @@ impl Tx {
             .bind(i64::from(template.active_version))
             .bind(i64::from(template.last_version))
             .bind(template.updated_at.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .execute(self)
+            .await?;
         Ok(changed > 0)
     }
 
@@ -200,20 +200,20 @@ impl Tx {
         id: &PromptTemplateId,
         version: &PromptTemplateVersion,
     ) -> Result<()> {
-        on!(self, c => sqlx::query(ADD_VERSION)
+        query(ADD_VERSION)
             .bind(id.as_str())
             .bind(i64::from(version.version))
             .bind(&version.content)
             .bind(version.created_by.as_ref().map(UserId::as_str))
             .bind(version.created_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Removes a template with all of its versions; says whether there was one.
     pub async fn delete_prompt_template(&mut self, id: &PromptTemplateId) -> Result<bool> {
-        let deleted = on!(self, c => sqlx::query(DELETE).bind(id.as_str()).execute(c).await
-            .map(|done| done.rows_affected()))?;
+        let deleted = query(DELETE).bind(id.as_str()).execute(self).await?;
         Ok(deleted > 0)
     }
 }

@@ -10,12 +10,7 @@ use domain::{
     user::User,
 };
 
-use crate::{
-    Reader, Result, Tx,
-    engine::{Conn, on},
-    text,
-    users::UserRow,
-};
+use crate::{Reader, Result, Tx, row::row, statement::query, text, users::UserRow};
 
 const INSERT: &str = "INSERT INTO refresh_tokens (digest, session_id, parent, access_token_id, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
@@ -92,17 +87,18 @@ pub struct Successors {
     pub access_used: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    used_at: Option<i64>,
-    superseded_at: Option<i64>,
-    token_expires_at: i64,
-    session_id: String,
-    session_created_at: i64,
-    session_expires_at: i64,
-    revoked_at: Option<i64>,
-    #[sqlx(flatten)]
-    user: UserRow,
+row! {
+    struct Row {
+        used_at: Option<i64>,
+        superseded_at: Option<i64>,
+        token_expires_at: i64,
+        session_id: String,
+        session_created_at: i64,
+        session_expires_at: i64,
+        revoked_at: Option<i64>,
+        ;
+        user: UserRow,
+    }
 }
 
 impl Row {
@@ -131,14 +127,14 @@ impl Reader {
     /// The token with this SHA-256, whatever became of it, with its session and user. This is how a caller becomes
     /// known, so there is no owner to begin with.
     pub async fn refresh_token(&mut self, digest: &[u8; 32]) -> Result<Option<RefreshToken>> {
-        let row: Option<Row> = on!(self, c => sqlx::query_as(BY_DIGEST).bind(&digest[..]).fetch_optional(c).await)?;
+        let row: Option<Row> = query(BY_DIGEST).bind(&digest[..]).fetch_optional(self).await?;
         row.map(Row::into_token).transpose()
     }
 
     /// What became of the successors of the token with this SHA-256.
     pub async fn refresh_token_successors(&mut self, digest: &[u8; 32]) -> Result<Successors> {
         let (count, used_at, access_used_at): (i64, Option<i64>, Option<i64>) =
-            on!(self, c => sqlx::query_as(SUCCESSORS).bind(&digest[..]).fetch_one(c).await)?;
+            query(SUCCESSORS).bind(&digest[..]).fetch_one(self).await?;
         let (spent, access_used) = (used_at.is_some(), access_used_at.is_some());
         Ok(Successors { count: count.unsigned_abs(), spent, access_used })
     }
@@ -147,56 +143,53 @@ impl Reader {
 impl Tx {
     /// Adds a refresh token.
     pub async fn insert_refresh_token(&mut self, token: &NewRefreshToken<'_>) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(&token.digest[..])
             .bind(token.session.as_str())
             .bind(token.parent.map(|parent| &parent[..]))
             .bind(token.access_token.as_str())
             .bind(token.created_at.micros())
             .bind(token.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Makes other transactions that lock the same session wait for this one, so that a token has one successor at a
     /// time. SQLite has one writer and needs no lock.
     pub async fn lock_session(&mut self, id: &SessionId) -> Result<()> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK).bind(id.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK).bind(id.as_str()).execute(self).await?;
         }
         Ok(())
     }
 
     /// Marks a token as used; `false` when it was not there to be used.
     pub async fn spend_refresh_token(&mut self, digest: &[u8; 32], now: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(SPEND).bind(&digest[..]).bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(SPEND).bind(&digest[..]).bind(now.micros()).execute(self).await?;
         Ok(changed > 0)
     }
 
     /// Puts the unused successor of a spent token out of use, because another one takes its place.
     pub async fn supersede_refresh_tokens(&mut self, parent: &[u8; 32], now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(SUPERSEDE).bind(&parent[..]).bind(now.micros()).execute(c).await.map(drop))?;
+        query(SUPERSEDE).bind(&parent[..]).bind(now.micros()).execute(self).await?;
         Ok(())
     }
 
     /// Takes back the access tokens that were handed out with the successors of a spent token.
     pub async fn revoke_successors_access(&mut self, parent: &[u8; 32], now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(REVOKE_ACCESS).bind(&parent[..]).bind(now.micros()).execute(c).await.map(drop))?;
+        query(REVOKE_ACCESS).bind(&parent[..]).bind(now.micros()).execute(self).await?;
         Ok(())
     }
 
     /// Notes the first use of an access token.
     pub async fn note_access_token(&mut self, id: &TokenId, now: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(ACCESS_USED).bind(id.as_str()).bind(now.micros()).execute(c).await.map(drop))?;
+        query(ACCESS_USED).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         Ok(())
     }
 
     /// Forgets at most `limit` tokens that expired before `now`; says how many.
     pub async fn delete_expired_refresh_tokens(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(DELETE_EXPIRED)
-            .bind(now.micros())
-            .bind(i64::from(limit))
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DELETE_EXPIRED).bind(now.micros()).bind(i64::from(limit)).execute(self).await
     }
 }

@@ -5,10 +5,7 @@
 use domain::ids::{ApiKeyId, SessionId, UserId};
 use sqlx::postgres::PgListener;
 
-use crate::{
-    Result, StoreError, Tx,
-    engine::{Conn, Engine},
-};
+use crate::{Result, StoreError, Tx, engine::Engine, statement::query};
 
 const CHANNEL: &str = "jan_revoked";
 const NOTIFY: &str = "SELECT pg_notify('jan_revoked', $1)";
@@ -72,8 +69,8 @@ impl Tx {
             Revocation::User(id) => id.as_str(),
             Revocation::Unknown => "",
         };
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(NOTIFY).bind(payload).execute(c).await?;
+        if self.is_postgres() {
+            query(NOTIFY).bind(payload).execute(self).await?;
         }
         Ok(())
     }

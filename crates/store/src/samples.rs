@@ -2,14 +2,14 @@
 
 use domain::sample::Sample;
 
-use crate::{Reader, Result, engine::on, text};
+use crate::{Reader, Result, statement::query, text};
 
 const FIRST: &str = "SELECT id, message FROM samples ORDER BY id LIMIT 1";
 
 impl Reader {
     /// The first sample, if there is any.
     pub async fn sample(&mut self) -> Result<Option<Sample>> {
-        let row: Option<(String, String)> = on!(self, c => sqlx::query_as(FIRST).fetch_optional(c).await)?;
+        let row: Option<(String, String)> = query(FIRST).fetch_optional(self).await?;
         row.map(|(id, message)| Ok(Sample { id: text::id(&id, "samples.id")?, message })).transpose()
     }
 }

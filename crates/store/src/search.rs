@@ -5,12 +5,13 @@
 //! pairs of characters. Every entry also holds its owner as a word, which lets the index leave other people's out; who
 //! may see what is decided by the tables.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use domain::ids::UserId;
+use rusqlite::Connection;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use crate::{Result, Tx, engine::Conn};
+use crate::{Result, Store, Tx, engine::Conn, row, sqlite, statement::query, text};
 
 /// Different words of one text that are kept.
 const MOST_TERMS: usize = 5_000;
@@ -21,6 +22,16 @@ const MOST_ASKED: usize = 32;
 /// Bytes of a word that are kept.
 const LONGEST_TERM: usize = 64;
 
+/// Texts that are put into SQLite's index in one transaction, and bytes of them: others wait for it.
+const MOST_DUE: usize = 256;
+const MOST_DUE_BYTES: usize = 1024 * 1024;
+
+const DUE: &str = "INSERT OR REPLACE INTO conversation_search_due (id, user_id, text) VALUES ($1, $2, $3)";
+const NEXT: &str = "SELECT id, user_id, text FROM conversation_search_due ORDER BY id LIMIT $1";
+const NEXT_OF: &str = "SELECT id, user_id, text FROM conversation_search_due WHERE user_id = $2 ORDER BY id LIMIT $1";
+const DONE: &str = "DELETE FROM conversation_search_due WHERE id = $1";
+const NEWEST: &str = "SELECT MAX(id) FROM conversation_search_due";
+const HAS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM conversation_search_due WHERE user_id = $1)";
 // An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
 const TITLE_SQLITE: &str = "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)";
 const TITLE_POSTGRES: &str = "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
@@ -29,36 +40,92 @@ const ITEM_SQLITE: &str = "INSERT OR REPLACE INTO conversation_item_search (rowi
 const ITEM_POSTGRES: &str = "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
     ON CONFLICT (item) DO UPDATE SET terms = excluded.terms";
 
+/// What an entry of the index is of.
+#[derive(Clone, Copy)]
+enum Subject {
+    Title,
+    Item,
+}
+
 impl Tx {
     /// Makes a conversation findable by its title.
     pub(crate) async fn index_title(&mut self, owner: &UserId, key: i64, title: &str) -> Result<()> {
-        self.index(TITLE_SQLITE, TITLE_POSTGRES, key, terms(owner, title)).await
+        self.index(Subject::Title, owner, key, title).await
     }
 
     /// Makes a conversation findable by the text of one of its items.
     pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        self.index(ITEM_SQLITE, ITEM_POSTGRES, key, terms(owner, text)).await
+        self.index(Subject::Item, owner, key, text).await
     }
 
-    async fn index(
-        &mut self,
-        sqlite: &'static str,
-        postgres: &'static str,
-        key: i64,
-        terms: BTreeSet<String>,
-    ) -> Result<()> {
-        match self.conn() {
-            Conn::Sqlite(c) => {
-                let terms = terms.into_iter().collect::<Vec<_>>().join(" ");
-                sqlx::query(sqlite).bind(key).bind(terms).execute(c).await?;
-            }
-            Conn::Postgres(c) => {
-                let terms: Vec<String> = terms.into_iter().collect();
-                sqlx::query(postgres).bind(key).bind(terms).execute(c).await?;
-            }
+    /// On SQLite the text is put down to be indexed with others ([`Store::index_due`]): by itself that costs many times
+    /// what keeping it does.
+    async fn index(&mut self, subject: Subject, owner: &UserId, key: i64, text: &str) -> Result<()> {
+        if self.is_postgres() {
+            let terms = terms(owner, text);
+            let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+            let statement = match subject {
+                Subject::Title => TITLE_POSTGRES,
+                Subject::Item => ITEM_POSTGRES,
+            };
+            query(statement).bind(key).bind(terms).execute(self).await?;
+        } else {
+            let text = &text[..text.floor_char_boundary(MOST_CHARACTERS * 4)];
+            query(DUE).bind(2 * key + subject as i64).bind(owner.as_str()).bind(text).execute(self).await?;
         }
         Ok(())
     }
+}
+
+impl Store {
+    /// Makes everything of the owner's findable that was written before this was called.
+    pub async fn catch_up_index(&self, owner: &UserId) -> Result<()> {
+        let mut reader = self.read().await?;
+        if reader.is_postgres() || !query(HAS_DUE).bind(owner.as_str()).fetch_one::<bool>(&mut reader).await? {
+            return Ok(());
+        }
+        drop(reader);
+        while self.index_due(Some(owner)).await? {}
+        Ok(())
+    }
+
+    /// Indexes some of the texts that are due, of everybody or of one owner; says whether there are more. On PostgreSQL
+    /// nothing ever is.
+    pub async fn index_due(&self, owner: Option<&UserId>) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let Conn::Sqlite(connection) = tx.conn() else { return Ok(false) };
+        let indexed = sqlite::blocking(|| index_some(connection, owner))?;
+        tx.commit().await?;
+        Ok(indexed)
+    }
+
+    /// Names the newest text that is due; `None` when nothing is. While it changes, somebody writes.
+    pub async fn newest_due(&self) -> Result<Option<i64>> {
+        let mut reader = self.read().await?;
+        if reader.is_postgres() { Ok(None) } else { query(NEWEST).fetch_one(&mut reader).await }
+    }
+}
+
+/// Indexes some of the texts that are due; says whether there are more.
+fn index_some(connection: &Connection, owner: Option<&UserId>) -> Result<bool> {
+    let (mut due, mut bytes): (Vec<(i64, String, String)>, _) = (Vec::new(), 0);
+    let statement = query(if owner.is_some() { NEXT_OF } else { NEXT }).bind(MOST_DUE as i64 + 1);
+    let statement = owner.into_iter().fold(statement, |statement, owner| statement.bind(owner.as_str()));
+    sqlite::each_row(connection, statement.bound(), |row| {
+        let (id, user, text): (i64, String, String) = row::read(&row, &[])?;
+        bytes += text.len();
+        due.push((id, user, text));
+        Ok(if bytes < MOST_DUE_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    let is_more = due.len() > MOST_DUE || bytes >= MOST_DUE_BYTES;
+    for (id, user, text) in due.iter().take(MOST_DUE) {
+        let terms = terms(&text::id(user, "conversation_search_due.user_id")?, text);
+        let terms = terms.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let statement = if id % 2 == 0 { TITLE_SQLITE } else { ITEM_SQLITE };
+        sqlite::execute(connection, query(statement).bind(id / 2).bind(terms).bound())?;
+        sqlite::execute(connection, query(DONE).bind(*id).bound())?;
+    }
+    Ok(is_more)
 }
 
 /// A question to the index, in the words of both databases: `"§owner" AND "word" *` or `'§owner' & 'word':*`.

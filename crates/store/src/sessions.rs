@@ -7,7 +7,7 @@ use domain::{
     user::User,
 };
 
-use crate::{Reader, Result, Revocation, Tx, engine::on, users::UserRow};
+use crate::{Reader, Result, Revocation, Tx, row::row, statement::query, users::UserRow};
 
 const INSERT: &str = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 const LIVE_USER: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at,
@@ -31,11 +31,12 @@ pub struct TokenUser {
     pub first_use: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct TokenUserRow {
-    first_use: i64,
-    #[sqlx(flatten)]
-    user: UserRow,
+row! {
+    struct TokenUserRow {
+        first_use: i64,
+        ;
+        user: UserRow,
+    }
 }
 
 impl TokenUserRow {
@@ -55,13 +56,14 @@ impl Reader {
         kid: &str,
         now: Timestamp,
     ) -> Result<Option<TokenUser>> {
-        let row: Option<TokenUserRow> = on!(self, c => sqlx::query_as(LIVE_USER)
+        let row: Option<TokenUserRow> = query(LIVE_USER)
             .bind(owner.as_str())
             .bind(session.as_str())
             .bind(token.as_str())
             .bind(now.micros())
             .bind(kid)
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         row.map(TokenUserRow::into_token_user).transpose()
     }
 }
@@ -69,32 +71,25 @@ impl Reader {
 impl Tx {
     /// Adds a session.
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(session.id.as_str())
             .bind(session.user_id.as_str())
             .bind(session.created_at.micros())
             .bind(session.expires_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Lets a session live until `until`, unless it already lives longer.
     pub async fn extend_session(&mut self, owner: &UserId, id: &SessionId, until: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(EXTEND)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(until.micros())
-            .execute(c).await.map(drop))?;
+        query(EXTEND).bind(owner.as_str()).bind(id.as_str()).bind(until.micros()).execute(self).await?;
         Ok(())
     }
 
     /// Ends a session and tells the other processes at the commit; `false` when there was none to end.
     pub async fn revoke_session(&mut self, owner: &UserId, id: &SessionId, now: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(REVOKE)
-            .bind(owner.as_str())
-            .bind(id.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(REVOKE).bind(owner.as_str()).bind(id.as_str()).bind(now.micros()).execute(self).await?;
         if changed > 0 {
             self.announce(&Revocation::Session(id.clone())).await?;
         }
@@ -103,9 +98,6 @@ impl Tx {
 
     /// Forgets at most `limit` sessions that expired before `now`, with their refresh tokens; says how many.
     pub async fn delete_expired_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(DELETE_EXPIRED)
-            .bind(now.micros())
-            .bind(i64::from(limit))
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(DELETE_EXPIRED).bind(now.micros()).bind(i64::from(limit)).execute(self).await
     }
 }

@@ -10,11 +10,7 @@ use domain::{
     share::{Image, Name, Share, Slug},
 };
 
-use crate::{
-    Reader, Result, StoreError, Tx,
-    engine::{Conn, on},
-    text,
-};
+use crate::{Reader, Result, StoreError, Tx, row::row, statement::query, text};
 
 /// A share's columns, without a condition.
 macro_rules! select {
@@ -94,22 +90,23 @@ pub enum OpenShare {
     Nothing,
 }
 
-#[derive(sqlx::FromRow)]
-struct ShareRow {
-    id: String,
-    slug: String,
-    user_id: String,
-    conversation_id: String,
-    item_id: Option<String>,
-    title: String,
-    include_images: bool,
-    include_context: bool,
-    view_count: i64,
-    last_viewed_at: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
+row! {
+    struct ShareRow {
+        id: String,
+        slug: String,
+        user_id: String,
+        conversation_id: String,
+        item_id: Option<String>,
+        title: String,
+        include_images: bool,
+        include_context: bool,
+        view_count: i64,
+        last_viewed_at: Option<i64>,
+        created_at: i64,
+        updated_at: i64,
+        expires_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
 }
 
 impl ShareRow {
@@ -136,26 +133,23 @@ impl ShareRow {
 impl Reader {
     /// What is at a share's address, for anybody: there is no owner to begin with.
     pub async fn open_share(&mut self, name: &Name) -> Result<OpenShare> {
-        let row: Option<ShareRow> = on!(self, c => sqlx::query_as(OPEN).bind(name.as_str()).fetch_optional(c).await)?;
+        let row: Option<ShareRow> = query(OPEN).bind(name.as_str()).fetch_optional(self).await?;
         if let Some(row) = row {
             return Ok(OpenShare::Share(Box::new(row.into_share()?)));
         }
-        let was_there: Option<String> =
-            on!(self, c => sqlx::query_scalar(WAS_THERE).bind(name.as_str()).fetch_optional(c).await)?;
+        let was_there: Option<String> = query(WAS_THERE).bind(name.as_str()).fetch_optional(self).await?;
         Ok(if was_there.is_some() { OpenShare::Deleted } else { OpenShare::Nothing })
     }
 
     /// A share's snapshot, for whoever may see the share.
     pub async fn share_snapshot(&mut self, share: &ShareId) -> Result<Option<String>> {
-        Ok(on!(self, c => sqlx::query_scalar(SNAPSHOT).bind(share.as_str()).fetch_optional(c).await)?)
+        query(SNAPSHOT).bind(share.as_str()).fetch_optional(self).await
     }
 
     /// One of a share's images, for whoever may see the share.
     pub async fn share_image(&mut self, share: &ShareId, number: u32) -> Result<Option<Image>> {
-        let row: Option<(String, Vec<u8>)> = on!(self, c => sqlx::query_as(IMAGE)
-            .bind(share.as_str())
-            .bind(i64::from(number))
-            .fetch_optional(c).await)?;
+        let row: Option<(String, Vec<u8>)> =
+            query(IMAGE).bind(share.as_str()).bind(i64::from(number)).fetch_optional(self).await?;
         Ok(row.map(|(mime_type, content)| Image { mime_type, content }))
     }
 
@@ -166,11 +160,12 @@ impl Reader {
         conversation: &ConversationId,
         now: Timestamp,
     ) -> Result<u64> {
-        let count: i64 = on!(self, c => sqlx::query_scalar(COUNT_LIVE)
+        let count: i64 = query(COUNT_LIVE)
             .bind(owner.as_str())
             .bind(conversation.as_str())
             .bind(now.micros())
-            .fetch_one(c).await)?;
+            .fetch_one(self)
+            .await?;
         Ok(count.unsigned_abs())
     }
 
@@ -183,24 +178,22 @@ impl Reader {
     ) -> Result<Option<Page<Share>>> {
         let conversation = filter.conversation.map(ConversationId::as_str);
         if let Some(after) = &page.after {
-            let found: Option<ShareRow> = on!(self, c => sqlx::query_as(EXISTS)
-                .bind(owner.as_str())
-                .bind(after)
-                .bind(conversation)
-                .fetch_optional(c).await)?;
+            let found: Option<ShareRow> =
+                query(EXISTS).bind(owner.as_str()).bind(after).bind(conversation).fetch_optional(self).await?;
             if found.is_none() {
                 return Ok(None);
             }
         }
         let list = page.order.pick(LIST_UP, LIST_DOWN);
-        let rows: Vec<ShareRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<ShareRow> = query(list)
             .bind(owner.as_str())
             .bind(conversation)
             .bind(filter.all)
             .bind(filter.now.micros())
             .bind(&page.after)
             .bind(page.lookahead())
-            .fetch_all(c).await)?;
+            .fetch_all(self)
+            .await?;
         let shares = rows.into_iter().map(ShareRow::into_share).collect::<Result<Vec<_>>>()?;
         Ok(Some(Page::from_lookahead(shares, page.limit)))
     }
@@ -209,7 +202,7 @@ impl Reader {
 impl Tx {
     /// Adds a share with its snapshot and its images, which are numbered from 1 on.
     pub async fn insert_share(&mut self, share: &Share, snapshot: &str, images: &[Image]) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(share.id.as_str())
             .bind(share.slug.as_str())
             .bind(share.user_id.as_str())
@@ -220,18 +213,17 @@ impl Tx {
             .bind(share.include_context)
             .bind(share.created_at.micros())
             .bind(share.expires_at.map(Timestamp::micros))
-            .execute(c).await.map(drop))?;
-        on!(self, c => sqlx::query(INSERT_SNAPSHOT)
-            .bind(share.id.as_str())
-            .bind(snapshot)
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
+        query(INSERT_SNAPSHOT).bind(share.id.as_str()).bind(snapshot).execute(self).await?;
         for (number, image) in (1i64..).zip(images) {
-            on!(self, c => sqlx::query(INSERT_IMAGE)
+            query(INSERT_IMAGE)
                 .bind(share.id.as_str())
                 .bind(number)
                 .bind(&image.mime_type)
                 .bind(&image.content)
-                .execute(c).await.map(drop))?;
+                .execute(self)
+                .await?;
         }
         Ok(())
     }
@@ -244,12 +236,13 @@ impl Tx {
         name: &Name,
         now: Timestamp,
     ) -> Result<Option<ShareId>> {
-        let revoked: Option<String> = on!(self, c => sqlx::query_scalar(REVOKE)
+        let revoked: Option<String> = query(REVOKE)
             .bind(owner.as_str())
             .bind(name.as_str())
             .bind(now.micros())
             .bind(conversation.map(ConversationId::as_str))
-            .fetch_optional(c).await)?;
+            .fetch_optional(self)
+            .await?;
         revoked.map(|id| text::id(&id, "shares.id")).transpose()
     }
 
@@ -260,23 +253,20 @@ impl Tx {
         conversation: &ConversationId,
         now: Timestamp,
     ) -> Result<u64> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK_ALL).bind(owner.as_str()).bind(conversation.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK_ALL).bind(owner.as_str()).bind(conversation.as_str()).execute(self).await?;
         }
-        Ok(on!(self, c => sqlx::query(REVOKE_ALL)
-            .bind(owner.as_str())
-            .bind(conversation.as_str())
-            .bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(REVOKE_ALL).bind(owner.as_str()).bind(conversation.as_str()).bind(now.micros()).execute(self).await
     }
 
     /// Adds to the views of a share; never moves the time of the last one back.
     pub async fn count_share_views(&mut self, share: &ShareId, views: u64, last: Timestamp) -> Result<()> {
-        on!(self, c => sqlx::query(VIEWED)
+        query(VIEWED)
             .bind(share.as_str())
             .bind(i64::try_from(views).unwrap_or(i64::MAX))
             .bind(last.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
@@ -284,10 +274,8 @@ impl Tx {
     pub async fn forget_dead_snapshots(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         let mut forgotten = 0;
         for statement in [FORGET_SNAPSHOTS, FORGET_IMAGES] {
-            forgotten = forgotten.max(on!(self, c => sqlx::query(statement)
-                    .bind(before.micros())
-                    .bind(i64::from(limit))
-                    .execute(c).await.map(|done| done.rows_affected()))?);
+            forgotten =
+                forgotten.max(query(statement).bind(before.micros()).bind(i64::from(limit)).execute(self).await?);
         }
         Ok(forgotten)
     }

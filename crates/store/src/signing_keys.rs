@@ -2,9 +2,11 @@
 
 use domain::Timestamp;
 use serde_json::Value;
-use sqlx::types::Json;
 
-use crate::{Reader, Result, Revocation, Tx, engine::on};
+use crate::{
+    Reader, Result, Revocation, Tx,
+    statement::{Json, query},
+};
 
 const PUBLISH: &str = "INSERT INTO signing_keys (kid, public_jwk, created_at, seen_at) VALUES ($1, $2, $3, $3)
     ON CONFLICT (kid) DO UPDATE SET seen_at = excluded.seen_at RETURNING revoked_at";
@@ -45,17 +47,13 @@ pub struct SigningKeyState {
 impl Reader {
     /// The keys seen after `since` that were not taken back, the latest first.
     pub async fn signing_keys(&mut self, since: Timestamp) -> Result<Vec<SigningKey>> {
-        let rows: Vec<(String, Json<Value>)> = on!(self, c => sqlx::query_as(LIST)
-            .bind(since.micros())
-            .bind(MOST)
-            .fetch_all(c).await)?;
+        let rows: Vec<(String, Json<Value>)> = query(LIST).bind(since.micros()).bind(MOST).fetch_all(self).await?;
         Ok(rows.into_iter().map(|(kid, Json(public_jwk))| SigningKey { kid, public_jwk }).collect())
     }
 
     /// What became of the keys, the newest first, those that were taken back included.
     pub async fn signing_key_states(&mut self) -> Result<Vec<SigningKeyState>> {
-        let rows: Vec<(String, i64, i64, Option<i64>)> =
-            on!(self, c => sqlx::query_as(STATES).bind(MOST).fetch_all(c).await)?;
+        let rows: Vec<(String, i64, i64, Option<i64>)> = query(STATES).bind(MOST).fetch_all(self).await?;
         let state = |(kid, created_at, seen_at, revoked_at): (String, i64, i64, Option<i64>)| SigningKeyState {
             kid,
             created_at: Timestamp::from_micros(created_at),
@@ -67,13 +65,13 @@ impl Reader {
 
     /// Whether a key was taken back.
     pub async fn is_signing_key_revoked(&mut self, kid: &str) -> Result<bool> {
-        let found: i64 = on!(self, c => sqlx::query_scalar(IS_REVOKED).bind(kid).fetch_one(c).await)?;
+        let found: i64 = query(IS_REVOKED).bind(kid).fetch_one(self).await?;
         Ok(found > 0)
     }
 
     /// When a key was first published, if it is.
     pub async fn signing_key_created_at(&mut self, kid: &str) -> Result<Option<Timestamp>> {
-        let at: Option<i64> = on!(self, c => sqlx::query_scalar(CREATED).bind(kid).fetch_optional(c).await)?;
+        let at: Option<i64> = query(CREATED).bind(kid).fetch_optional(self).await?;
         Ok(at.map(Timestamp::from_micros))
     }
 }
@@ -81,19 +79,15 @@ impl Reader {
 impl Tx {
     /// Says at `now` that a server signs with this key; `false` when it was taken back, and nobody believes it.
     pub async fn publish_signing_key(&mut self, key: &SigningKey, now: Timestamp) -> Result<bool> {
-        let revoked_at: Option<i64> = on!(self, c => sqlx::query_scalar(PUBLISH)
-            .bind(&key.kid)
-            .bind(Json(&key.public_jwk))
-            .bind(now.micros())
-            .fetch_one(c).await)?;
+        let revoked_at: Option<i64> =
+            query(PUBLISH).bind(&key.kid).bind(Json(&key.public_jwk)).bind(now.micros()).fetch_one(self).await?;
         Ok(revoked_at.is_none())
     }
 
     /// Takes a key back for ever, with every token that it signed, and tells the other processes at the commit; `false`
     /// when there is none to take back.
     pub async fn revoke_signing_key(&mut self, kid: &str, now: Timestamp) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(REVOKE).bind(kid).bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(REVOKE).bind(kid).bind(now.micros()).execute(self).await?;
         if changed > 0 {
             self.announce(&Revocation::Unknown).await?;
         }
@@ -103,7 +97,6 @@ impl Tx {
     /// Forgets the keys that nobody has signed with since `before`, except for those that were taken back: an old copy of
     /// a data directory must not bring them to life again.
     pub async fn delete_signing_keys(&mut self, before: Timestamp) -> Result<u64> {
-        Ok(on!(self, c => sqlx::query(FORGET).bind(before.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?)
+        query(FORGET).bind(before.micros()).execute(self).await
     }
 }

@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use domain::Role;
-use sqlx::types::Json;
 
-use crate::StoreError;
+use crate::{StoreError, statement::Json};
 
 /// Reads an id column.
 pub(crate) fn id<T: FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {

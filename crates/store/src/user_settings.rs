@@ -2,9 +2,11 @@
 
 use domain::{Timestamp, ids::UserId};
 use serde_json::{Map, Value};
-use sqlx::types::Json;
 
-use crate::{Reader, Result, Tx, engine::on};
+use crate::{
+    Reader, Result, Tx,
+    statement::{Json, query},
+};
 
 const GET: &str = "SELECT changes, updated_at FROM user_settings WHERE user_id = $1";
 const PUT: &str = "INSERT INTO user_settings (user_id, changes, updated_at) VALUES ($1, $2, $3)
@@ -22,8 +24,7 @@ pub struct ChangedSettings {
 impl Reader {
     /// What the owner changed; `None` when that is nothing.
     pub async fn user_settings(&mut self, owner: &UserId) -> Result<Option<ChangedSettings>> {
-        let row: Option<(Json<Map<String, Value>>, i64)> =
-            on!(self, c => sqlx::query_as(GET).bind(owner.as_str()).fetch_optional(c).await)?;
+        let row: Option<(Json<Map<String, Value>>, i64)> = query(GET).bind(owner.as_str()).fetch_optional(self).await?;
         Ok(row.map(|(Json(changes), at)| ChangedSettings { changes, updated_at: Timestamp::from_micros(at) }))
     }
 }
@@ -31,11 +32,12 @@ impl Reader {
 impl Tx {
     /// Keeps what the owner changed, in the place of what was kept before.
     pub async fn put_user_settings(&mut self, owner: &UserId, changed: &ChangedSettings) -> Result<()> {
-        on!(self, c => sqlx::query(PUT)
+        query(PUT)
             .bind(owner.as_str())
             .bind(Json(&changed.changes))
             .bind(changed.updated_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 }

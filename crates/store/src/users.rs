@@ -6,11 +6,11 @@ use domain::{
     page::{Page, PageRequest},
     user::User,
 };
-use sqlx::types::Json;
 
 use crate::{
     Reader, Result, Revocation, StoreError, Tx,
-    engine::{Conn, on},
+    row::row,
+    statement::{Json, query},
     text,
 };
 
@@ -55,19 +55,20 @@ const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2 WHERE user_id = 
 const FORGET_CODES: &str = "DELETE FROM authorization_codes WHERE user_id = $1";
 const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 
-/// A row of the table, or the part of a join that is a user.
-#[derive(sqlx::FromRow)]
-pub(crate) struct UserRow {
-    pub(crate) id: String,
-    pub(crate) issuer: String,
-    pub(crate) subject: String,
-    pub(crate) username: String,
-    pub(crate) email: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) roles: Json<Vec<String>>,
-    pub(crate) created_at: i64,
-    pub(crate) email_verified_at: Option<i64>,
-    pub(crate) disabled_at: Option<i64>,
+row! {
+    /// A row of the table, or the part of a join that is a user.
+    pub(crate) struct UserRow {
+        pub(crate) id: String,
+        pub(crate) issuer: String,
+        pub(crate) subject: String,
+        pub(crate) username: String,
+        pub(crate) email: Option<String>,
+        pub(crate) name: Option<String>,
+        pub(crate) roles: Json<Vec<String>>,
+        pub(crate) created_at: i64,
+        pub(crate) email_verified_at: Option<i64>,
+        pub(crate) disabled_at: Option<i64>,
+    }
 }
 
 impl UserRow {
@@ -96,11 +97,12 @@ pub struct Account {
     pub password_hash: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
-struct AccountRow {
-    password_hash: Option<String>,
-    #[sqlx(flatten)]
-    user: UserRow,
+row! {
+    struct AccountRow {
+        password_hash: Option<String>,
+        ;
+        user: UserRow,
+    }
 }
 
 /// Which users; all by default.
@@ -128,14 +130,14 @@ pub enum Taken {
 impl Reader {
     /// The user, disabled or not.
     pub async fn user(&mut self, id: &UserId) -> Result<Option<User>> {
-        let row: Option<UserRow> = on!(self, c => sqlx::query_as(GET).bind(id.as_str()).fetch_optional(c).await)?;
+        let row: Option<UserRow> = query(GET).bind(id.as_str()).fetch_optional(self).await?;
         row.map(UserRow::into_user).transpose()
     }
 
     /// The account with this address or username, in whatever case. Guests have none. This is how a caller becomes
     /// known, so there is no owner to begin with.
     pub async fn account(&mut self, name: &str) -> Result<Option<Account>> {
-        let row: Option<AccountRow> = on!(self, c => sqlx::query_as(BY_NAME).bind(fold(name)).fetch_optional(c).await)?;
+        let row: Option<AccountRow> = query(BY_NAME).bind(fold(name)).fetch_optional(self).await?;
         row.map(|row| Ok(Account { user: row.user.into_user()?, password_hash: row.password_hash })).transpose()
     }
 
@@ -144,19 +146,16 @@ impl Reader {
         let list = page.order.pick(LIST_UP, LIST_DOWN);
         let text = filter.text.as_deref().map(pattern);
         let role = filter.role.map(|role| format!("%\"{}\"%", role.as_str()));
-        let rows: Vec<UserRow> = on!(self, c => sqlx::query_as(list)
+        let rows: Vec<UserRow> = query(list)
             .bind(&page.after)
             .bind(&text)
             .bind(&role)
             .bind(filter.disabled)
             .bind(page.lookahead())
             .bind(i64::from(filter.skip))
-            .fetch_all(c).await)?;
-        let total: i64 = on!(self, c => sqlx::query_scalar(COUNT)
-            .bind(&text)
-            .bind(&role)
-            .bind(filter.disabled)
-            .fetch_one(c).await)?;
+            .fetch_all(self)
+            .await?;
+        let total: i64 = query(COUNT).bind(&text).bind(&role).bind(filter.disabled).fetch_one(self).await?;
         let users = rows.into_iter().map(UserRow::into_user).collect::<Result<Vec<_>>>()?;
         Ok(Page { total: u64::try_from(total).ok(), ..Page::from_lookahead(users, page.limit) })
     }
@@ -166,7 +165,7 @@ impl Tx {
     /// Adds a user who cannot sign in again: a guest, or what [`Tx::make_account`] makes an account of. Issuer and
     /// subject together, and the username, must be new.
     pub async fn insert_user(&mut self, user: &User) -> Result<()> {
-        on!(self, c => sqlx::query(INSERT)
+        query(INSERT)
             .bind(user.id.as_str())
             .bind(&user.issuer)
             .bind(&user.subject)
@@ -175,14 +174,15 @@ impl Tx {
             .bind(&user.name)
             .bind(text::roles_to_column(&user.roles))
             .bind(user.created_at.micros())
-            .execute(c).await.map(drop))?;
+            .execute(self)
+            .await?;
         Ok(())
     }
 
     /// Gives a user's row a name, an address that nobody has proven, roles and a password, and tells the other processes
     /// at the commit. When something is taken, the transaction is good for nothing any more.
     pub async fn make_account(&mut self, user: &User, password_hash: Option<&str>) -> Result<Result<(), Taken>> {
-        let done = on!(self, c => sqlx::query(MAKE_ACCOUNT)
+        let done = query(MAKE_ACCOUNT)
             .bind(user.id.as_str())
             .bind(&user.username)
             .bind(fold(&user.username))
@@ -191,14 +191,15 @@ impl Tx {
             .bind(&user.name)
             .bind(text::roles_to_column(&user.roles))
             .bind(password_hash)
-            .execute(c).await.map(drop));
+            .execute(self)
+            .await;
         self.told_unless_taken(&user.id, done).await
     }
 
     /// Tells the other processes of a user's new names, unless one is taken.
-    async fn told_unless_taken(&mut self, id: &UserId, done: Result<(), sqlx::Error>) -> Result<Result<(), Taken>> {
+    async fn told_unless_taken(&mut self, id: &UserId, done: Result<u64>) -> Result<Result<(), Taken>> {
         match done {
-            Ok(()) => {
+            Ok(_) => {
                 self.announce(&Revocation::User(id.clone())).await?;
                 Ok(Ok(()))
             }
@@ -209,61 +210,50 @@ impl Tx {
     /// Gives an account other names and another address, which then nobody has proven, and tells the other processes at
     /// the commit. When something is taken, the transaction is good for nothing any more.
     pub async fn rename_user(&mut self, user: &User) -> Result<Result<(), Taken>> {
-        let done = on!(self, c => sqlx::query(RENAME)
+        let done = query(RENAME)
             .bind(user.id.as_str())
             .bind(&user.username)
             .bind(fold(&user.username))
             .bind(&user.email)
             .bind(user.email.as_deref().map(fold))
             .bind(&user.name)
-            .execute(c).await.map(drop));
+            .execute(self)
+            .await;
         self.told_unless_taken(&user.id, done).await
     }
 
     /// Marks a user's address as proven, or as not; `false` when the user has another address.
     pub async fn set_email_verified(&mut self, id: &UserId, email: &str, since: Option<Timestamp>) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(VERIFY_EMAIL)
-            .bind(id.as_str())
-            .bind(email)
-            .bind(since.map(Timestamp::micros))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed =
+            query(VERIFY_EMAIL).bind(id.as_str()).bind(email).bind(since.map(Timestamp::micros)).execute(self).await?;
         Ok(changed > 0)
     }
 
     /// Who administers the server and can act. Other transactions that ask wait for this one, so that there are never two
     /// who each rely on the other to stay.
     pub async fn lock_admins(&mut self) -> Result<Vec<UserId>> {
-        let ids: Vec<String> = match self.conn() {
-            Conn::Sqlite(c) => sqlx::query_scalar(ADMINS).fetch_all(c).await?,
-            Conn::Postgres(c) => sqlx::query_scalar(LOCK_ADMINS).fetch_all(c).await?,
-        };
+        let admins = if self.is_postgres() { LOCK_ADMINS } else { ADMINS };
+        let ids: Vec<String> = query(admins).fetch_all(self).await?;
         ids.iter().map(|id| text::id(id, "users.id")).collect()
     }
 
     /// Sets a user's roles and tells the other processes at the commit; `false` when there is no such user.
     pub async fn set_roles(&mut self, id: &UserId, roles: &[Role]) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(SET_ROLES)
-            .bind(id.as_str())
-            .bind(text::roles_to_column(roles))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(SET_ROLES).bind(id.as_str()).bind(text::roles_to_column(roles)).execute(self).await?;
         self.announce(&Revocation::User(id.clone())).await?;
         Ok(changed > 0)
     }
 
     /// Sets the hash of a user's password; `false` when there is no such user.
     pub async fn set_password(&mut self, id: &UserId, hash: &str) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(SET_PASSWORD).bind(id.as_str()).bind(hash)
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(SET_PASSWORD).bind(id.as_str()).bind(hash).execute(self).await?;
         Ok(changed > 0)
     }
 
     /// Disables a user, or lets one in again, and tells the other processes at the commit; `false` when there is no such
     /// user.
     pub async fn set_disabled(&mut self, id: &UserId, since: Option<Timestamp>) -> Result<bool> {
-        let changed = on!(self, c => sqlx::query(SET_DISABLED)
-            .bind(id.as_str())
-            .bind(since.map(Timestamp::micros))
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        let changed = query(SET_DISABLED).bind(id.as_str()).bind(since.map(Timestamp::micros)).execute(self).await?;
         self.announce(&Revocation::User(id.clone())).await?;
         Ok(changed > 0)
     }
@@ -271,9 +261,8 @@ impl Tx {
     /// Ends all of a user's sessions, those that a sign-in is about to begin too, and tells the other processes at the
     /// commit; says how many.
     pub async fn end_sessions(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
-        on!(self, c => sqlx::query(FORGET_CODES).bind(owner.as_str()).execute(c).await.map(drop))?;
-        let ended = on!(self, c => sqlx::query(END_SESSIONS).bind(owner.as_str()).bind(now.micros())
-            .execute(c).await.map(|done| done.rows_affected()))?;
+        query(FORGET_CODES).bind(owner.as_str()).execute(self).await?;
+        let ended = query(END_SESSIONS).bind(owner.as_str()).bind(now.micros()).execute(self).await?;
         self.announce(&Revocation::User(owner.clone())).await?;
         Ok(ended)
     }
@@ -287,8 +276,8 @@ impl Tx {
     /// Makes other transactions that lock the same user wait for this one, so that what it counts stays true until it
     /// commits. SQLite has one writer and needs no lock (nor knows `FOR UPDATE`).
     pub async fn lock_user(&mut self, id: &UserId) -> Result<()> {
-        if let Conn::Postgres(c) = self.conn() {
-            sqlx::query(LOCK).bind(id.as_str()).execute(c).await?;
+        if self.is_postgres() {
+            query(LOCK).bind(id.as_str()).execute(self).await?;
         }
         Ok(())
     }
@@ -306,18 +295,10 @@ pub(crate) fn fold(name: &str) -> String {
 }
 
 /// Which unique key a statement broke. PostgreSQL names the index, SQLite the column.
-fn taken(error: sqlx::Error) -> Result<Taken> {
-    let key = match &error {
-        sqlx::Error::Database(database) if database.is_unique_violation() => {
-            database.constraint().unwrap_or_else(|| database.message()).to_owned()
-        }
-        _ => return Err(error.into()),
-    };
-    if key.contains("email") {
-        Ok(Taken::Email)
-    } else if key.contains("username") {
-        Ok(Taken::Username)
-    } else {
-        Err(StoreError::Statement(error))
+fn taken(error: StoreError) -> Result<Taken> {
+    match &error {
+        StoreError::Taken { key, .. } if key.contains("email") => Ok(Taken::Email),
+        StoreError::Taken { key, .. } if key.contains("username") => Ok(Taken::Username),
+        _ => Err(error),
     }
 }

@@ -5,6 +5,9 @@
 //! the others do. A turn that ends while somebody waits hands the open transaction on and queues again; whoever gets to
 //! the head of the queue a second time commits for all. So a group is never larger than the queue was, and nobody waits
 //! for somebody who came after that.
+//!
+//! Statements run on the thread of whoever has the turn. What waits for the disk or for another process, the commit and
+//! a transaction's beginning that was refused, runs on a thread for such things.
 
 use std::{
     sync::{
@@ -14,19 +17,25 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteConnectOptions};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::{StoreError, engine};
+use crate::{
+    Result, StoreError,
+    sqlite::{BUSY_TIMEOUT, File},
+};
 
-/// IMMEDIATE takes the write lock at once: a transaction that begins by reading can then not fail in the middle because
-/// another process wrote meanwhile.
-const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT turn";
-/// Keeps what this turn wrote and opens the next one. Fails when the transaction is gone, which a full disk ends.
-const HAND_OVER: &str = "RELEASE turn; SAVEPOINT turn";
-/// Takes back what the turn before wrote. The savepoint stays, for the next turn.
+/// Takes the write lock at once: a transaction that begins by reading can then not fail in the middle because another
+/// process wrote meanwhile.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const TURN: &str = "SAVEPOINT turn";
+/// Keeps what this turn wrote. Fails when the transaction is gone, which a full disk ends.
+const KEEP: &str = "RELEASE turn";
+/// Takes back what this turn wrote. The savepoint stays, for the next one.
 const UNDO: &str = "ROLLBACK TO turn";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
 
 /// The writer. Clones share it.
 #[derive(Clone, Debug)]
@@ -34,8 +43,7 @@ pub(crate) struct Writer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// One connection, opened at its first use.
-    pool: SqlitePool,
+    file: File,
     desk: Arc<Mutex<Desk>>,
     /// How many wait for their turn.
     queue: AtomicUsize,
@@ -43,31 +51,28 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-/// What the turns pass on: the transaction that is open, if any.
-type Desk = Option<Group>;
-
-/// A transaction of several turns.
-#[derive(Debug)]
-struct Group {
-    transaction: Transaction<'static, Sqlite>,
-    /// Tells those whose turn has ended what became of it.
-    fate: watch::Sender<Fate>,
-    /// The last turn was dropped: what it wrote is still to be undone.
-    spoilt: bool,
+/// What the turns pass on.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Opened at its first use.
+    connection: Option<Connection>,
+    /// The transaction that is open, if any.
+    group: Option<Group>,
+    is_closed: bool,
 }
+
+/// A transaction of several turns: how those whose turn has ended are told what became of it.
+#[derive(Debug, Default)]
+struct Group(watch::Sender<Fate>);
 
 /// What became of a group; nothing while it is open.
 type Fate = Option<Result<(), Arc<StoreError>>>;
 
 impl Writer {
-    /// Prepares the writer. Its connection is opened by the first turn; each waits for its own no longer than `wait`.
-    pub(crate) fn new(connect: SqliteConnectOptions, wait: Duration) -> Self {
-        let pool = engine::lasting(wait)
-            .max_connections(1)
-            .after_release(|connection, _| Box::pin(engine::is_whole(connection)))
-            .connect_lazy_with(connect);
+    /// Prepares the writer. Each waits for a turn no longer than `wait`.
+    pub(crate) fn new(file: File, wait: Duration) -> Self {
         Self(Arc::new(Inner {
-            pool,
+            file,
             desk: Arc::default(),
             queue: AtomicUsize::new(0),
             wait,
@@ -76,42 +81,54 @@ impl Writer {
     }
 
     /// Waits for a turn.
-    pub(crate) async fn begin(&self) -> Result<Turn, StoreError> {
-        let queued = Queued::at(&self.0.queue);
-        let desk = tokio::time::timeout(self.0.wait, Arc::clone(&self.0.desk).lock_owned()).await;
-        drop(queued);
-        let desk = desk.map_err(|_| StoreError::Unavailable(Some(sqlx::Error::PoolTimedOut)))?;
+    pub(crate) async fn begin(&self) -> Result<Turn> {
+        let desk = if let Ok(desk) = Arc::clone(&self.0.desk).try_lock_owned() {
+            desk
+        } else {
+            let _queued = Queued::at(&self.0.queue);
+            let desk = tokio::time::timeout(self.0.wait, Arc::clone(&self.0.desk).lock_owned()).await;
+            desk.map_err(|_| StoreError::Unavailable(None))?
+        };
         Ok(Turn { desk: Some(self.open(desk).await?), writer: self.clone() })
     }
 
     /// Joins the transaction that is open, or begins one.
-    async fn open(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<OwnedMutexGuard<Desk>, StoreError> {
-        if let Some(group) = desk.as_mut() {
-            match group.clean().await {
-                Ok(()) => return Ok(desk),
-                // The transaction is gone, and with it what the others wrote.
-                Err(error) => _ = tell(&group.fate, Err(error)),
-            }
-            *desk = None;
+    async fn open(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<OwnedMutexGuard<Desk>> {
+        if desk.group.is_none() {
+            desk = match desk.begin(&self.0.file, Duration::ZERO) {
+                Err(error) if is_busy(&error) => {
+                    let file = self.0.file.clone();
+                    let patient = self.0.tasks.spawn_blocking(move || desk.begin(&file, BUSY_TIMEOUT).map(|()| desk));
+                    patient.await.unwrap_or(Err(StoreError::Unavailable(None)))?
+                }
+                begun => begun.map(|()| desk)?,
+            };
         }
-        let transaction = self.0.pool.begin_with(BEGIN).await?;
-        *desk = Some(Group { transaction, fate: watch::Sender::new(None), spoilt: false });
         Ok(desk)
     }
 
     /// The connection by itself, without a turn.
     #[cfg(test)]
-    pub(crate) fn pool(&self) -> &SqlitePool {
-        &self.0.pool
+    pub(crate) async fn bare(&self) -> tokio::sync::MappedMutexGuard<'_, Connection> {
+        tokio::sync::MutexGuard::map(self.0.desk.lock().await, |desk| {
+            desk.connection.get_or_insert_with(|| self.0.file.open_writer().unwrap())
+        })
     }
 
+    /// Waits for those who have a turn, and closes the connection.
     pub(crate) async fn close(&self) {
-        self.0.pool.close().await;
+        let mut desk = self.0.desk.lock().await;
+        desk.is_closed = true;
+        if desk.group.is_some() {
+            // Whoever waits for it is told.
+            _ = desk.commit();
+        }
+        desk.connection = None;
     }
 
     /// Waits until the group that this turn belongs to is committed, by somebody else or, at the head of the queue again,
     /// by us.
-    async fn join(&self, mut fate: watch::Receiver<Fate>) -> Result<(), StoreError> {
+    async fn join(&self, mut fate: watch::Receiver<Fate>) -> Result<()> {
         let mut left = Left { writer: Some(self.clone()) };
         let outcome = tokio::select! {
             biased;
@@ -129,21 +146,15 @@ impl Writer {
         outcome
     }
 
-    /// Commits the group at the desk. In a task of its own: whoever waits for it leaves with its client, the others
-    /// must be told all the same.
-    async fn settle(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<(), StoreError> {
-        let settled = self.0.tasks.spawn(async move {
-            let Some(group) = desk.take() else { return Err(StoreError::Unavailable(None)) };
-            let outcome = group.commit().await;
-            drop(desk); // The turn lasts until then.
-            outcome
-        });
+    /// Commits the group at the desk, whoever of those that wait for it leaves meanwhile.
+    async fn settle(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<()> {
+        let settled = self.0.tasks.spawn_blocking(move || desk.commit()); // The turn lasts until then.
         settled.await.unwrap_or(Err(StoreError::Unavailable(None)))
     }
 }
 
 /// What a group's fate says, as soon as it says something.
-async fn told(fate: &mut watch::Receiver<Fate>) -> Result<(), StoreError> {
+async fn told(fate: &mut watch::Receiver<Fate>) -> Result<()> {
     match fate.wait_for(Option::is_some).await.map(|fate| fate.clone()) {
         Ok(Some(outcome)) => outcome.map_err(|error| error.echo()),
         // Nobody is left to commit it: the runtime stops.
@@ -151,32 +162,95 @@ async fn told(fate: &mut watch::Receiver<Fate>) -> Result<(), StoreError> {
     }
 }
 
-impl Group {
-    /// Takes back what a dropped turn wrote.
-    async fn clean(&mut self) -> Result<(), StoreError> {
-        if self.spoilt {
-            sqlx::query(UNDO).execute(&mut *self.transaction).await?;
-            self.spoilt = false;
+impl Desk {
+    /// Begins a transaction and its first turn; waits no longer than `wait` for other processes.
+    fn begin(&mut self, file: &File, wait: Duration) -> Result<()> {
+        if self.is_closed {
+            return Err(StoreError::Unavailable(None));
         }
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(file.open_writer()?),
+        };
+        connection.busy_timeout(wait)?;
+        let begun = run(connection, BEGIN);
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        begun?;
+        run(connection, TURN)?;
+        self.group = Some(Group::default());
         Ok(())
     }
 
+    /// Keeps what this turn wrote, and opens the next one; gives what will tell its fate.
+    fn hand_over(&mut self) -> Result<watch::Receiver<Fate>> {
+        let (Some(connection), Some(group)) = (&self.connection, &self.group) else { return Err(gone()) };
+        run(connection, KEEP)?;
+        run(connection, TURN)?;
+        Ok(group.0.subscribe())
+    }
+
+    /// Takes back what this turn wrote. Should that fail, then for all of its group.
+    fn undo(&mut self) {
+        let (Some(connection), Some(group)) = (&self.connection, &self.group) else { return };
+        if !group.is_shared() {
+            self.group = None;
+            self.abandon();
+        } else if let Err(error) = run(connection, UNDO) {
+            _ = group.tell(Err(error));
+            self.group = None;
+            self.abandon();
+        }
+    }
+
+    /// Ends the transaction without keeping anything. A connection that cannot do that is closed.
+    fn abandon(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        // On a full disk SQLite has ended it by itself.
+        if !connection.is_autocommit() && run(connection, ROLLBACK).is_err() {
+            self.connection = None;
+        }
+    }
+
     /// Commits, and tells all of it.
-    async fn commit(mut self) -> Result<(), StoreError> {
-        let outcome = match self.clean().await {
-            Ok(()) => self.transaction.commit().await.map_err(StoreError::from),
-            Err(error) => Err(error),
-        };
-        tell(&self.fate, outcome)
+    fn commit(&mut self) -> Result<()> {
+        let Some(group) = self.group.take() else { return Err(gone()) };
+        let outcome = self.connection.as_ref().ok_or_else(gone).and_then(|connection| run(connection, COMMIT));
+        if outcome.is_err() {
+            self.abandon();
+        }
+        group.tell(outcome)
     }
 }
 
-/// Tells a group its fate. The error goes to the caller, its echo to the others.
-fn tell(fate: &watch::Sender<Fate>, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-    if fate.receiver_count() > 0 {
-        fate.send_replace(Some(outcome.as_ref().map(drop).map_err(|error| Arc::new(error.echo()))));
+fn run(connection: &Connection, statement: &str) -> Result<()> {
+    connection.prepare_cached(statement)?.raw_execute()?;
+    Ok(())
+}
+
+fn is_busy(error: &StoreError) -> bool {
+    let StoreError::Unavailable(Some(source)) = error else { return false };
+    let busy = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    busy == Some(ErrorCode::DatabaseBusy)
+}
+
+/// The transaction is no more.
+fn gone() -> StoreError {
+    StoreError::Statement("the transaction has ended".into())
+}
+
+impl Group {
+    /// Whether others than the one whose turn it is have written in it.
+    fn is_shared(&self) -> bool {
+        self.0.receiver_count() > 0
     }
-    outcome
+
+    /// Tells all their fate. The error goes to the caller, its echo to the others.
+    fn tell(&self, outcome: Result<()>) -> Result<()> {
+        if self.is_shared() {
+            self.0.send_replace(Some(outcome.as_ref().map(drop).map_err(|error| Arc::new(error.echo()))));
+        }
+        outcome
+    }
 }
 
 /// A transaction whose turn it is. Dropped without [`Turn::commit`] it leaves no trace.
@@ -189,45 +263,36 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// The connection to write with.
-    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.group().transaction
-    }
-
-    #[expect(clippy::expect_used, reason = "a turn that has begun holds its group, and what ends it consumes it")]
-    fn group(&mut self) -> &mut Group {
-        self.desk.as_mut().and_then(|desk| desk.as_mut()).expect("the turn has ended")
+    #[expect(clippy::expect_used, reason = "a turn that has begun holds its connection, and what ends it consumes it")]
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.desk.as_mut().and_then(|desk| desk.connection.as_mut()).expect("the turn has ended")
     }
 
     /// Makes what was written permanent, together with what others write who wait already.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        if self.writer.0.queue.load(Ordering::Relaxed) > 0 {
-            let writer = self.writer.clone();
-            // In a task of its own: half of it would leave the others without a savepoint.
-            let handed = writer.0.tasks.spawn(async move {
-                sqlx::raw_sql(HAND_OVER).execute(self.conn()).await?;
-                let fate = self.group().fate.subscribe();
-                drop(self.desk.take());
-                Ok::<_, StoreError>(fate)
-            });
-            let fate = handed.await.unwrap_or(Err(StoreError::Unavailable(None)))?;
-            return writer.join(fate).await;
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        let Some(mut desk) = self.desk.take() else { return Err(gone()) };
+        if self.writer.0.queue.load(Ordering::Relaxed) == 0 {
+            return self.writer.settle(desk).await;
         }
-        let shared = self.group().fate.receiver_count() > 0;
-        let Some(mut desk) = self.desk.take() else { return Err(StoreError::Unavailable(None)) };
-        match desk.take_if(|_| !shared) {
-            Some(group) => group.commit().await,
-            None => self.writer.settle(desk).await,
-        }
+        let handed = desk.hand_over();
+        let fate = match handed {
+            Ok(fate) => fate,
+            Err(error) => {
+                // What the others wrote is gone too.
+                let group = desk.group.take();
+                desk.abandon();
+                return group.map_or_else(|| Err(gone()), |group| group.tell(Err(error)));
+            }
+        };
+        drop(desk);
+        self.writer.join(fate).await
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(desk) = self.desk.as_mut() else { return };
-        match desk.as_mut() {
-            Some(group) if group.fate.receiver_count() > 0 => group.spoilt = true,
-            // Nobody else's work is in it. The driver rolls back.
-            _ => **desk = None,
+        if let Some(desk) = self.desk.as_mut() {
+            desk.undo();
         }
     }
 }
@@ -270,38 +335,29 @@ impl Drop for Left {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqliteJournalMode;
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::options::Synchronous;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A writer on a new file with one table, whose references are checked at the commit.
     struct Fixture {
         writer: Writer,
-        connect: SqliteConnectOptions,
+        file: File,
         _directory: tempfile::TempDir,
     }
 
     impl Fixture {
         async fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
-            let connect = SqliteConnectOptions::new()
-                .filename(directory.path().join("jan.db"))
-                .create_if_missing(true)
-                .busy_timeout(Duration::ZERO)
-                .foreign_keys(true)
-                .journal_mode(SqliteJournalMode::Wal);
-            let writer = Writer::new(connect.clone(), PATIENCE);
-            sqlx::query(
-                "CREATE TABLE rows (id BIGINT PRIMARY KEY, \
-                 parent BIGINT REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED)",
-            )
-            .execute(writer.pool())
-            .await
-            .unwrap();
-            Self { writer, connect, _directory: directory }
+            let file = File { path: directory.path().join("jan.db"), synchronous: Synchronous::Full };
+            let writer = Writer::new(file.clone(), PATIENCE);
+            let table = "CREATE TABLE rows (id BIGINT PRIMARY KEY, \
+                parent BIGINT REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED)";
+            writer.bare().await.execute_batch(table).unwrap();
+            Self { writer, file, _directory: directory }
         }
 
         /// A turn that writes `id` as soon as it can; ready when it has written. Returns once it stands in the queue.
@@ -310,7 +366,7 @@ mod tests {
             #[expect(clippy::disallowed_methods, reason = "a test's task ends with its test")]
             let turn = tokio::spawn(async move {
                 let mut turn = writer.begin().await.unwrap();
-                insert(&mut turn, id, parent).await.unwrap();
+                insert(&mut turn, id, parent).unwrap();
                 turn
             });
             self.until(before + 1).await;
@@ -328,28 +384,22 @@ mod tests {
         }
 
         /// What another process sees.
-        async fn seen(&self) -> Vec<i64> {
-            let other = SqlitePool::connect_with(self.connect.clone()).await.unwrap();
-            let seen = sqlx::query_scalar("SELECT id FROM rows ORDER BY id").fetch_all(&other).await.unwrap();
-            other.close().await;
-            seen
+        fn seen(&self) -> Vec<i64> {
+            let other = Connection::open(&self.file.path).unwrap();
+            let mut rows = other.prepare("SELECT id FROM rows ORDER BY id").unwrap();
+            rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
         }
     }
 
-    async fn insert(turn: &mut Turn, id: i64, parent: Option<i64>) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO rows (id, parent) VALUES ($1, $2)")
-            .bind(id)
-            .bind(parent)
-            .execute(turn.conn())
-            .await
-            .map(drop)
+    fn insert(turn: &mut Turn, id: i64, parent: Option<i64>) -> rusqlite::Result<usize> {
+        turn.connection().execute("INSERT INTO rows (id, parent) VALUES (?1, ?2)", (id, parent))
     }
 
     #[tokio::test]
     async fn turns_that_queue_are_committed_together_and_a_dropped_one_leaves_no_trace() {
         let fixture = Fixture::new().await;
         let mut first = fixture.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await.unwrap();
+        insert(&mut first, 1, None).unwrap();
         let dropped = fixture.queue(2, None).await;
         let third = fixture.queue(3, None).await;
 
@@ -358,38 +408,38 @@ mod tests {
             _ = &mut first => panic!("committed although others wait"),
             turn = dropped => turn.unwrap(),
         };
-        assert_eq!(fixture.seen().await, [0; 0], "nothing is visible before it is durable");
+        assert_eq!(fixture.seen(), [0; 0], "nothing is visible before it is durable");
         drop(dropped);
         let third = third.await.unwrap();
         let (first, third) = tokio::join!(first, third.commit());
         first.unwrap();
         third.unwrap();
-        assert_eq!(fixture.seen().await, [1, 3]);
+        assert_eq!(fixture.seen(), [1, 3]);
     }
 
     #[tokio::test]
     async fn a_failed_commit_is_told_to_all_whose_work_it_was() {
         let fixture = Fixture::new().await;
         let mut first = fixture.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await.unwrap();
+        insert(&mut first, 1, None).unwrap();
         let orphan = fixture.queue(2, Some(99)).await;
         let first = first.commit();
         let orphan = async { orphan.await.unwrap().commit().await };
         let (first, orphan) = tokio::join!(first, orphan);
         assert!(first.is_err() && orphan.is_err(), "{first:?} {orphan:?}");
-        assert_eq!(fixture.seen().await, [0; 0]);
+        assert_eq!(fixture.seen(), [0; 0]);
 
         let mut next = fixture.writer.begin().await.unwrap();
-        insert(&mut next, 3, None).await.unwrap();
+        insert(&mut next, 3, None).unwrap();
         next.commit().await.unwrap();
-        assert_eq!(fixture.seen().await, [3]);
+        assert_eq!(fixture.seen(), [3]);
     }
 
     #[tokio::test]
     async fn a_transaction_that_sqlite_ended_by_itself_fails_for_all_of_its_group() {
         let fixture = Fixture::new().await;
         let mut first = fixture.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await.unwrap();
+        insert(&mut first, 1, None).unwrap();
         let second = fixture.queue(2, None).await;
         let third = fixture.queue(3, None).await;
         let mut first = Box::pin(first.commit());
@@ -398,19 +448,19 @@ mod tests {
             turn = second => turn.unwrap(),
         };
         // What a full disk does.
-        sqlx::query("ROLLBACK").execute(second.conn()).await.unwrap();
+        second.connection().execute_batch("ROLLBACK").unwrap();
         let (first, second, third) =
             tokio::join!(first, second.commit(), async { third.await.unwrap().commit().await });
         assert!(first.is_err() && second.is_err(), "{first:?} {second:?}");
         third.unwrap();
-        assert_eq!(fixture.seen().await, [3]);
+        assert_eq!(fixture.seen(), [3]);
     }
 
     #[tokio::test]
     async fn one_that_leaves_while_its_group_is_open_holds_nobody_up() {
         let fixture = Fixture::new().await;
         let mut first = fixture.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await.unwrap();
+        insert(&mut first, 1, None).unwrap();
         let second = fixture.queue(2, None).await;
         let mut first = Box::pin(first.commit());
         let second = tokio::select! {
@@ -420,14 +470,14 @@ mod tests {
         drop(first);
         drop(second);
         // Another process can write: the lock on the file is gone. It is let go of in the background.
-        let other = SqlitePool::connect_with(fixture.connect.clone()).await.unwrap();
+        let other = Connection::open(&fixture.file.path).unwrap();
         let written = async {
-            while sqlx::query("INSERT INTO rows (id) VALUES (4)").execute(&other).await.is_err() {
+            while other.execute("INSERT INTO rows (id) VALUES (4)", ()).is_err() {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, written).await.unwrap();
-        assert!(!fixture.seen().await.contains(&2));
+        assert!(!fixture.seen().contains(&2));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -437,7 +487,7 @@ mod tests {
             let writer = fixture.writer.clone();
             async move {
                 let mut turn = writer.begin().await.unwrap();
-                insert(&mut turn, id, None).await.unwrap();
+                insert(&mut turn, id, None).unwrap();
                 // A third change their minds.
                 if id % 3 > 0 {
                     turn.commit().await.unwrap();
@@ -446,6 +496,6 @@ mod tests {
         };
         futures_util::future::join_all((0..300).map(write)).await;
         let expected: Vec<i64> = (0..300).filter(|id| id % 3 > 0).collect();
-        assert_eq!(fixture.seen().await, expected);
+        assert_eq!(fixture.seen(), expected);
     }
 }

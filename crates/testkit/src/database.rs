@@ -14,10 +14,11 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use domain::Secret;
-use sqlx::{Connection, Executor, PgConnection, SqliteConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use store::{DatabaseOptions, Store};
 use tempfile::TempDir;
 use test_postgres::Cluster;
@@ -123,13 +124,12 @@ impl Database {
     /// # Panics
     /// When they fail.
     pub async fn execute(&self, statements: &str) {
-        let statements = sqlx::AssertSqlSafe(statements);
-        let done = if self.is_postgres() {
-            self.connect_postgres().await.execute(statements).await.map(drop)
+        if self.is_postgres() {
+            let statements = sqlx::AssertSqlSafe(statements);
+            self.connect_postgres().await.execute(statements).await.expect("the statements are right");
         } else {
-            self.connect_sqlite().await.execute(statements).await.map(drop)
-        };
-        done.expect("the statements are right");
+            self.connect_sqlite().execute_batch(statements).expect("the statements are right");
+        }
     }
 
     /// Asks for one number past the store.
@@ -137,22 +137,24 @@ impl Database {
     /// # Panics
     /// When the query fails.
     pub async fn number(&self, query: &'static str) -> i64 {
-        let found = if self.is_postgres() {
-            sqlx::query_scalar(query).fetch_one(&mut self.connect_postgres().await).await
+        if self.is_postgres() {
+            let found = sqlx::query_scalar(query).fetch_one(&mut self.connect_postgres().await).await;
+            found.expect("the query is right")
         } else {
-            sqlx::query_scalar(query).fetch_one(&mut self.connect_sqlite().await).await
-        };
-        found.expect("the query is right")
+            self.connect_sqlite().query_row(query, [], |row| row.get(0)).expect("the query is right")
+        }
     }
 
     async fn connect_postgres(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.expect("the test's database answers")
     }
 
-    /// `rwc`: the file may not be there yet.
-    async fn connect_sqlite(&self) -> SqliteConnection {
-        let url = format!("{}?mode=rwc", self.url);
-        SqliteConnection::connect(&url).await.expect("the test's database answers")
+    fn connect_sqlite(&self) -> rusqlite::Connection {
+        let file = self.file().expect("a file");
+        let connection = rusqlite::Connection::open(file).expect("the test's database answers");
+        // Others may be writing.
+        connection.busy_timeout(Duration::from_secs(5)).expect("any time will do");
+        connection
     }
 }
 

@@ -8,6 +8,7 @@ mod calls;
 pub(crate) mod edit;
 mod export;
 pub(crate) mod fields;
+mod index;
 pub(crate) mod items;
 pub mod markdown;
 mod purge;
@@ -22,6 +23,7 @@ use domain::{
     page::{Order, Page, PageRequest},
 };
 use store::{History, ItemPage, Store, Tx};
+use tokio_util::sync::CancellationToken;
 use wire::{openai::items::ItemIn, patch::Change};
 
 pub use branches::NewBranch;
@@ -104,6 +106,11 @@ impl Conversations {
         Self { store, clock }
     }
 
+    /// Does what can be done later, again and again until `stop`: removes what was deleted, indexes what was written.
+    pub async fn run(&self, options: Options, stop: CancellationToken) {
+        tokio::join!(self.run_purge(options, &stop), self.run_index(&stop));
+    }
+
     /// A page of the caller's conversations.
     ///
     /// # Errors
@@ -116,6 +123,9 @@ impl Conversations {
         if request.skip > MAX_SKIP {
             let text = format!("offset may be {MAX_SKIP} at most; after goes on from any conversation.");
             return Err(Error::invalid_parameter("offset", text));
+        }
+        if request.filter.text.is_some() {
+            self.store.catch_up_index(owner).await?;
         }
         let mut reader = self.store.read().await?;
         if let ProjectFilter::In(project) = &request.filter.project
@@ -144,12 +154,8 @@ impl Conversations {
         let items = self.new_items(wish.items);
         let mut tx = self.store.write().await?;
         hold_project(&mut tx, &caller.user_id, conversation.project_id.as_ref()).await?;
-        tx.insert_conversation(&conversation).await?;
-        if !items.is_empty() {
-            conversation.item_count = items.len() as u64;
-            let appended = tx.append_items(&caller.user_id, &conversation.id, None, items, true, now).await?;
-            items::appended(appended)?;
-        }
+        conversation.item_count = items.len() as u64;
+        tx.insert_conversation(&conversation, items).await?;
         tx.commit().await?;
         Ok(conversation)
     }

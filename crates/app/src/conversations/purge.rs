@@ -32,7 +32,7 @@ impl Default for Options {
 
 impl Conversations {
     /// Removes what was deleted, again and again until `stop`.
-    pub async fn run(&self, options: Options, stop: CancellationToken) {
+    pub(super) async fn run_purge(&self, options: Options, stop: &CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
             if let Some(Err(error)) = stop.run_until_cancelled(self.purge(options)).await {
                 tracing::warn!(causes = error.causes(), "Could not remove what was deleted: {error}");

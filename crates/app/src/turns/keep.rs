@@ -7,7 +7,7 @@ use domain::{
     ids::{ConversationId, ItemId, UserId},
     item::{Item, NewItem},
 };
-use store::{History, Tx};
+use store::{Appended, History, Tx};
 
 use super::Inner;
 use crate::conversations::{self, branches, edit::locked_item, items::appended};
@@ -63,8 +63,7 @@ impl Inner {
         let done = match place {
             Place::New(conversation) => {
                 conversations::hold_project(&mut tx, &owner, conversation.project_id.as_ref()).await?;
-                tx.insert_conversation(&conversation).await?;
-                tx.append_items(&owner, &id, None, items, false, now).await?
+                Appended::Items(tx.insert_conversation(&conversation, items).await?)
             }
             Place::End(history) => {
                 let done = tx.append_to(&history, items, now).await?;

@@ -113,6 +113,7 @@ on_both_databases! {
         insert_all(&store, &all).await;
         append(&store, &all[0], None, &["about trees"]).await;
         append(&store, &all[1], None, &["about trees"]).await;
+        store.catch_up_index(&ada.id).await.unwrap();
 
         let reader = &mut store.read().await.unwrap();
         let web = Some("web".to_owned());

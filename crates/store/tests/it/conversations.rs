@@ -98,6 +98,7 @@ on_both_databases! {
             insert_conversation(&store, conversation).await;
             append(&store, conversation, None, &["a", "b", "c"]).await;
         }
+        store.catch_up_index(&ada.id).await.unwrap();
         let mut tx = store.write().await.unwrap();
         tx.delete_conversation(&ada.id, &old.id, NOW).await.unwrap();
         tx.delete_conversation(&ada.id, &young.id, NOW + HOUR).await.unwrap();
@@ -124,7 +125,9 @@ on_both_databases! {
         let ada = insert_user(&store).await;
         let one = Conversation { title: Some("title".to_owned()), ..a_conversation(&ada, 0) };
         insert_conversation(&store, &one).await;
-        append(&store, &one, None, &["a"]).await;
+        append(&store, &one, None, &["indexed"]).await;
+        store.catch_up_index(&ada.id).await.unwrap();
+        append(&store, &one, None, &["not yet indexed"]).await;
         store.close().await;
         database.execute(&format!("DELETE FROM users WHERE id = '{}'", ada.id)).await;
         for query in [
@@ -134,6 +137,9 @@ on_both_databases! {
             "SELECT CAST(COUNT(*) AS BIGINT) FROM conversation_item_search",
         ] {
             assert_eq!(database.number(query).await, 0, "{query}");
+        }
+        if !database.is_postgres() {
+            assert_eq!(database.number("SELECT COUNT(*) FROM conversation_search_due").await, 0);
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::{fs, path::PathBuf};
 
 use ::store::{Store, StoreError};
-use sqlx::{Connection, SqliteConnection};
 use testkit::{database::Database, on_both_empty_databases};
 
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "DROP INDEX projects_deleted; DELETE FROM schema_migrations WHERE version = 14;";
+const UNDO_LAST: &str =
+    "DROP TABLE IF EXISTS conversation_search_due; DELETE FROM schema_migrations WHERE version = 15;";
 /// The version that this server migrates to.
-const LATEST: i64 = 14;
+const LATEST: i64 = 15;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.
@@ -91,12 +91,9 @@ async fn a_sqlite_file_is_copied_before_it_is_migrated() {
     open(&database).await.close().await;
     let copy = database.directory().unwrap().join(format!("jan.db.before-{LATEST}.bak"));
     assert_eq!(copies(&database), std::slice::from_ref(&copy));
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", copy.display())).await.unwrap();
-    let (version, name): (i64, String) =
-        sqlx::query_as("SELECT (SELECT MAX(version) FROM schema_migrations), username FROM users")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+    let connection = rusqlite::Connection::open(&copy).unwrap();
+    let query = "SELECT (SELECT MAX(version) FROM schema_migrations), username FROM users";
+    let (version, name): (i64, String) = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!((version, name), (LATEST - 1, user.username), "the copy is what the migration began with");
 }
 

@@ -1,6 +1,6 @@
 //! Both databases have the same schema: tables, columns with their kind and nullability, unique keys, references.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, PgConnection};
 use testkit::database::Database;
 
 use crate::support::open;
@@ -78,15 +78,20 @@ fn translate(column: &str) -> String {
     format!("{name} {kind}{null}")
 }
 
+fn lines(connection: &rusqlite::Connection, query: &str) -> Vec<String> {
+    let mut statement = connection.prepare(query).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 #[tokio::test]
 async fn both_catalogues_say_the_same() {
     let (sqlite, postgres) = (Database::sqlite(), Database::postgres().await);
     open(&sqlite).await.close().await;
     open(&postgres).await.close().await;
-    let mut lite = SqliteConnection::connect(&sqlite.url).await.unwrap();
+    let lite = rusqlite::Connection::open(sqlite.file().unwrap()).unwrap();
     let mut post = PgConnection::connect(&postgres.url).await.unwrap();
 
-    let mut ours: Vec<String> = sqlx::query_scalar(SQLITE_COLUMNS).fetch_all(&mut lite).await.unwrap();
+    let mut ours: Vec<String> = lines(&lite, SQLITE_COLUMNS);
     let theirs: Vec<String> = sqlx::query_scalar(POSTGRES_COLUMNS).fetch_all(&mut post).await.unwrap();
     let shared = theirs.iter().filter(|column| !is_of_search(column));
     let mut theirs: Vec<String> = shared.map(|column| translate(column)).collect();
@@ -102,7 +107,7 @@ async fn both_catalogues_say_the_same() {
         (SQLITE_INDEXES, POSTGRES_INDEXES, "api_keys_owner api_keys (user_id, id)"),
         (SQLITE_REFERENCES, POSTGRES_REFERENCES, "sessions.user_id -> users.id cascade"),
     ] {
-        let mut ours: Vec<String> = sqlx::query_scalar(in_sqlite).fetch_all(&mut lite).await.unwrap();
+        let mut ours: Vec<String> = lines(&lite, in_sqlite);
         let mut theirs: Vec<String> = sqlx::query_scalar(in_postgres).fetch_all(&mut post).await.unwrap();
         for lines in [&mut ours, &mut theirs] {
             lines.retain(|line| !is_of_search(line));
@@ -117,13 +122,11 @@ async fn both_catalogues_say_the_same() {
 async fn sqlite_tables_are_strict() {
     let database = Database::sqlite();
     open(&database).await.close().await;
-    let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
-    let lax: Vec<String> = sqlx::query_scalar(
+    let connection = rusqlite::Connection::open(database.file().unwrap()).unwrap();
+    let lax = lines(
+        &connection,
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0
          AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .unwrap();
+    );
     assert_eq!(lax, [] as [&str; 0], "`STRICT` is missing");
 }

@@ -10,10 +10,14 @@ use testkit::on_both_databases;
 
 use crate::support::{NOW, a_conversation, append, insert_conversation, insert_user, open};
 
+/// How many texts wait to be indexed.
+const DUE: &str = "SELECT COUNT(*) FROM conversation_search_due";
+
 /// The titles that are found.
 async fn found(store: &Store, user: &User, text: &str) -> Vec<String> {
     let filter = Filter { text: Some(text.to_owned()), ..Filter::default() };
     let request = PageRequest { limit: 10, after: None, order: Order::Desc };
+    store.catch_up_index(&user.id).await.unwrap();
     let mut reader = store.read().await.unwrap();
     let page = reader.conversations(&user.id, &filter, Sort::Created, &request, 0).await.unwrap().unwrap();
     page.items.into_iter().map(|one| one.title.unwrap_or_default()).collect()
@@ -90,5 +94,47 @@ on_both_databases! {
         tx.commit().await.unwrap();
         assert_eq!(found(&store, &ada, "trees").await, [] as [&str; 0]);
         assert_eq!(found(&store, &ada, "pears").await, [] as [&str; 0]);
+    }
+
+    async fn what_is_due_is_indexed_for_one_owner_or_for_all(database: Database) {
+        let store = open(&database).await;
+        let (ada, bob) = (insert_user(&store).await, insert_user(&store).await);
+        let (one, two) = (titled(&store, &ada, 0, "Apples").await, titled(&store, &bob, 1, "Pears").await);
+        let many: Vec<String> = (0..600).map(|n| format!("tree{n} grows")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        append(&store, &one, None, &many).await;
+        append(&store, &two, None, &["grow on trees"]).await;
+        let due = async || if database.is_postgres() { 0 } else { database.number(DUE).await };
+        assert_eq!(due().await, if database.is_postgres() { 0 } else { 603 });
+
+        assert_eq!(found(&store, &bob, "trees").await, ["Pears"]);
+        assert_eq!(due().await, if database.is_postgres() { 0 } else { 601 }, "Ada's can wait");
+        assert_eq!(store.newest_due().await.unwrap().is_some(), !database.is_postgres());
+        let mut batches = 1;
+        while store.index_due(None).await.unwrap() {
+            batches += 1;
+        }
+        assert_eq!(batches, if database.is_postgres() { 1 } else { 3 });
+        assert_eq!((due().await, store.newest_due().await.unwrap()), (0, None));
+        assert_eq!(found(&store, &ada, "tree599").await, ["Apples"]);
+    }
+
+    async fn a_row_that_takes_a_deleted_ones_number_is_not_found_by_its_words(database: Database) {
+        let store = open(&database).await;
+        let ada = insert_user(&store).await;
+        let one = titled(&store, &ada, 0, "Apples").await;
+        for index_first in [true, false] {
+            let items = append(&store, &one, None, &["grow on trees"]).await;
+            if index_first {
+                store.catch_up_index(&ada.id).await.unwrap();
+            }
+            let mut tx = store.write().await.unwrap();
+            let (_, history) = tx.history(&ada.id, &one.id, None).await.unwrap().unwrap();
+            assert!(tx.hide_item(&history.unwrap(), &items[0].id, NOW).await.unwrap());
+            tx.commit().await.unwrap();
+            append(&store, &one, None, &["ripen"]).await;
+            assert_eq!(found(&store, &ada, "trees").await, [] as [&str; 0]);
+            assert_eq!(found(&store, &ada, "ripen").await, ["Apples"]);
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::support::{HOUR, NOW, insert_user, open};
 async fn converse(store: &Store, user: &User) -> ConversationId {
     let id = ConversationId::new(&Clock::System);
     let mut tx = store.write().await.unwrap();
-    tx.insert_conversation(&Conversation::new(id.clone(), user.id.clone(), NOW)).await.unwrap();
+    tx.insert_conversation(&Conversation::new(id.clone(), user.id.clone(), NOW), Vec::new()).await.unwrap();
     tx.commit().await.unwrap();
     id
 }

@@ -104,7 +104,7 @@ pub(crate) fn a_conversation(user: &User, n: u64) -> Conversation {
 
 pub(crate) async fn insert_conversation(store: &Store, conversation: &Conversation) {
     let mut tx = store.write().await.unwrap();
-    tx.insert_conversation(conversation).await.unwrap();
+    tx.insert_conversation(conversation, Vec::new()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

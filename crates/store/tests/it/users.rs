@@ -53,7 +53,7 @@ on_both_databases! {
         for user in [same_subject, same_name] {
             let mut tx = store.write().await.unwrap();
             let error = tx.insert_user(&user).await.unwrap_err();
-            assert!(matches!(error, StoreError::Statement(_)), "{error:?}");
+            assert!(matches!(error, StoreError::Taken { .. }), "{error:?}");
             assert_eq!(domain::Error::from(error).kind(), Kind::Internal);
         }
 

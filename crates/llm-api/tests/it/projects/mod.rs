@@ -33,7 +33,7 @@ async fn converse(app: &App, user: &Value, project: &Value) -> ConversationId {
     let mut conversation = Conversation::new(id.clone(), owner, app.clock.now());
     conversation.project_id = Some(ProjectId::parse(project["id"].as_str().unwrap()).unwrap());
     let mut tx = app.store.write().await.unwrap();
-    tx.insert_conversation(&conversation).await.unwrap();
+    tx.insert_conversation(&conversation, Vec::new()).await.unwrap();
     tx.commit().await.unwrap();
     id
 }

@@ -51,7 +51,7 @@ impl World {
         conversation.referrer = Some("SECRET referrer".to_owned());
         let id = conversation.id.clone();
         let mut tx = app.store.write().await.unwrap();
-        tx.insert_conversation(&conversation).await.unwrap();
+        tx.insert_conversation(&conversation, Vec::new()).await.unwrap();
         tx.commit().await.unwrap();
         Self { app, guest, owner, conversation: id }
     }
