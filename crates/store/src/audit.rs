@@ -86,6 +86,7 @@ impl Reader {
             .bind(&page.after)
             .bind(page.lookahead())
             .bind(i64::from(filter.skip))
+            .long()
             .fetch_all(self)
             .await?;
         let page = Page::from_lookahead(rows, page.limit);

@@ -198,6 +198,7 @@ impl Tx {
                 .bind(sequence)
                 .bind(part.last)
                 .bind(history.line)
+                .long()
                 .fetch_one::<i64>(self)
                 .await?;
         }
@@ -235,7 +236,7 @@ impl Tx {
             }
             let others = rest.iter().flat_map(|(_, parts)| parts).filter(|other| other.line == part.line);
             let shown = others.map(|other| other.last).max().unwrap_or(0);
-            query(DELETE_BEYOND).bind(conversation).bind(part.line).bind(shown).execute(self).await?;
+            query(DELETE_BEYOND).bind(conversation).bind(part.line).bind(shown).long().execute(self).await?;
         }
         self.delete_unseen(conversation, None, &rest).await
     }

@@ -182,14 +182,14 @@ impl Tx {
         if self.is_postgres() {
             query(LOCK_ALL).bind(owner.as_str()).execute(self).await?;
         }
-        query(DELETE_ALL).bind(owner.as_str()).bind(now.micros()).execute(self).await
+        query(DELETE_ALL).bind(owner.as_str()).bind(now.micros()).long().execute(self).await
     }
 
     /// Removes what was deleted until `before` for good: at most `limit` items, and when there are none left, at most
     /// `limit` conversations. Says how many rows went; 0 when nothing is left to do.
     pub async fn purge_conversations(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         for statement in [PURGE_ITEMS, PURGE] {
-            let gone = query(statement).bind(before.micros()).bind(i64::from(limit)).execute(self).await?;
+            let gone = query(statement).bind(before.micros()).bind(i64::from(limit)).long().execute(self).await?;
             if gone > 0 {
                 return Ok(gone);
             }

@@ -42,7 +42,7 @@ pub struct Guests {
 impl Reader {
     /// How many guests there are; no more than one more than `most` are counted.
     pub async fn count_guests(&mut self, most: u32) -> Result<u32> {
-        let count: i64 = query(COUNT).bind(i64::from(most) + 1).fetch_one(self).await?;
+        let count: i64 = query(COUNT).bind(i64::from(most) + 1).long().fetch_one(self).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
@@ -60,6 +60,7 @@ impl Reader {
             .bind(before.micros())
             .bind(now.micros())
             .bind(i64::from(limit))
+            .long()
             .fetch_all(self)
             .await?;
         let mut guests = Guests::default();
@@ -82,7 +83,8 @@ impl Tx {
             query(LOCK).bind(id.as_str()).execute(self).await?;
             query(LOCK_SESSIONS).bind(id.as_str()).execute(self).await?;
         }
-        let deleted = query(DELETE).bind(id.as_str()).bind(before.micros()).bind(now.micros()).execute(self).await?;
+        let deleted =
+            query(DELETE).bind(id.as_str()).bind(before.micros()).bind(now.micros()).long().execute(self).await?;
         Ok(deleted > 0)
     }
 }

@@ -59,7 +59,7 @@ impl Tx {
     ) -> Result<bool> {
         let Some(row) = self.item_row(history, id).await? else { return Ok(false) };
         self.change_row(history, row.key, Some(body), now).await?;
-        self.index_item(&history.owner, row.key, text).await?;
+        self.index_item_by(&history.owner, row.key, text).await?;
         Ok(true)
     }
 

@@ -53,7 +53,7 @@ use std::{
     ops::{Deref, DerefMut},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -99,6 +99,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     engine: Engine,
     migrated: AtomicBool,
+    writes: AtomicU64,
 }
 
 impl Store {
@@ -114,7 +115,7 @@ impl Store {
     /// a pause while that answers [`StoreError::Unavailable`]. Other errors do not mend themselves.
     pub fn connect_lazy(options: &DatabaseOptions) -> Result<Self> {
         let engine = Engine::prepare(options)?;
-        Ok(Self(Arc::new(Inner { engine, migrated: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner { engine, migrated: AtomicBool::new(false), writes: AtomicU64::new(0) })))
     }
 
     /// Brings the schema up to date; one query when it is.
@@ -133,7 +134,13 @@ impl Store {
     /// Begins a transaction. On SQLite there is one at a time, so it is kept short.
     pub async fn write(&self) -> Result<Tx> {
         self.check_migrated()?;
+        self.0.writes.fetch_add(1, Ordering::Relaxed);
         Ok(Tx(Reader(self.0.engine.write().await?)))
+    }
+
+    /// How many transactions this process began: while it grows, somebody writes.
+    pub fn writes(&self) -> u64 {
+        self.0.writes.load(Ordering::Relaxed)
     }
 
     /// Whether the database answers, within two seconds: what readiness means.

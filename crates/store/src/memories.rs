@@ -239,6 +239,6 @@ impl Tx {
 
     /// Removes all of the owner's memories, or those of a project; gives their number.
     pub async fn delete_memories(&mut self, owner: &UserId, project: Option<&ProjectId>) -> Result<u64> {
-        query(DELETE_ALL).bind(owner.as_str()).bind(project.map(ProjectId::as_str)).execute(self).await
+        query(DELETE_ALL).bind(owner.as_str()).bind(project.map(ProjectId::as_str)).long().execute(self).await
     }
 }

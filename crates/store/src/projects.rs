@@ -236,7 +236,7 @@ impl Tx {
     /// Takes all conversations out of a project; says how many.
     pub async fn detach_conversations(&mut self, owner: &UserId, project: &ProjectId) -> Result<u64> {
         self.lock_conversations_of_project(owner, project).await?;
-        query(DETACH).bind(owner.as_str()).bind(project.as_str()).execute(self).await
+        query(DETACH).bind(owner.as_str()).bind(project.as_str()).long().execute(self).await
     }
 
     /// Deletes all conversations of a project, softly; says how many.
@@ -247,7 +247,13 @@ impl Tx {
         now: Timestamp,
     ) -> Result<u64> {
         self.lock_conversations_of_project(owner, project).await?;
-        query(DELETE_CONVERSATIONS).bind(owner.as_str()).bind(project.as_str()).bind(now.micros()).execute(self).await
+        query(DELETE_CONVERSATIONS)
+            .bind(owner.as_str())
+            .bind(project.as_str())
+            .bind(now.micros())
+            .long()
+            .execute(self)
+            .await
     }
 
     /// Removes what was deleted until `before` for good: at most `limit` memories, and when there are none left, at most

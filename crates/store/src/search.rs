@@ -11,7 +11,14 @@ use domain::ids::UserId;
 use rusqlite::Connection;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use crate::{Result, Store, Tx, engine::Conn, row, sqlite, statement::query, text};
+use crate::{
+    Result, Store, Tx,
+    engine::Conn,
+    row::{self, row},
+    sqlite,
+    statement::{Statement, query},
+    text,
+};
 
 /// Different words of one text that are kept.
 const MOST_TERMS: usize = 5_000;
@@ -22,16 +29,37 @@ const MOST_ASKED: usize = 32;
 /// Bytes of a word that are kept.
 const LONGEST_TERM: usize = 64;
 
-/// Texts that are put into SQLite's index in one transaction, and bytes of them: others wait for it.
+/// Rows whose texts are put into SQLite's index in one transaction, and bytes of them: others wait for it.
 const MOST_DUE: usize = 256;
 const MOST_DUE_BYTES: usize = 1024 * 1024;
 
-const DUE: &str = "INSERT OR REPLACE INTO conversation_search_due (id, user_id, text) VALUES ($1, $2, $3)";
-const NEXT: &str = "SELECT id, user_id, text FROM conversation_search_due ORDER BY id LIMIT $1";
-const NEXT_OF: &str = "SELECT id, user_id, text FROM conversation_search_due WHERE user_id = $2 ORDER BY id LIMIT $1";
-const DONE: &str = "DELETE FROM conversation_search_due WHERE id = $1";
-const NEWEST: &str = "SELECT MAX(id) FROM conversation_search_due";
-const HAS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM conversation_search_due WHERE user_id = $1)";
+const DUE: &str = "INSERT INTO conversation_search_due (user_id, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const DONE: &str = "DELETE FROM conversation_search_due WHERE user_id = $1 AND entry = $2";
+/// Statements about what is due, of everybody and of one owner (`$1`).
+struct Due {
+    is_there: &'static str,
+    /// Each with the title or the body that it is about; with neither when that is gone.
+    next: &'static str,
+}
+
+macro_rules! due {
+    ($($of:literal)?) => {
+        Due {
+            is_there: concat!("SELECT EXISTS (SELECT 1 FROM conversation_search_due d ", $($of,)? ")"),
+            next: concat!(
+                "SELECT d.user_id, d.entry, COALESCE(c.title, CASE WHEN c.key IS NOT NULL THEN '' END) AS title, i.body
+                FROM conversation_search_due d
+                    LEFT JOIN conversations c ON d.entry % 2 = 0 AND c.key = d.entry / 2
+                    LEFT JOIN conversation_items i ON d.entry % 2 = 1 AND i.key = d.entry / 2 ",
+                $($of,)?
+                "ORDER BY d.user_id, d.entry"
+            ),
+        }
+    };
+}
+const OF_ALL: Due = due!();
+const OF_ONE: Due = due!("WHERE d.user_id = $1 ");
+
 // An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
 const TITLE_SQLITE: &str = "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)";
 const TITLE_POSTGRES: &str = "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
@@ -40,90 +68,118 @@ const ITEM_SQLITE: &str = "INSERT OR REPLACE INTO conversation_item_search (rowi
 const ITEM_POSTGRES: &str = "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
     ON CONFLICT (item) DO UPDATE SET terms = excluded.terms";
 
-/// What an entry of the index is of.
-#[derive(Clone, Copy)]
-enum Subject {
-    Title,
-    Item,
-}
-
 impl Tx {
     /// Makes a conversation findable by its title.
     pub(crate) async fn index_title(&mut self, owner: &UserId, key: i64, title: &str) -> Result<()> {
-        self.index(Subject::Title, owner, key, title).await
-    }
-
-    /// Makes a conversation findable by the text of one of its items.
-    pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        self.index(Subject::Item, owner, key, text).await
-    }
-
-    /// On SQLite the text is put down to be indexed with others ([`Store::index_due`]): by itself that costs many times
-    /// what keeping it does.
-    async fn index(&mut self, subject: Subject, owner: &UserId, key: i64, text: &str) -> Result<()> {
         if self.is_postgres() {
-            let terms = terms(owner, text);
-            let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
-            let statement = match subject {
-                Subject::Title => TITLE_POSTGRES,
-                Subject::Item => ITEM_POSTGRES,
-            };
-            query(statement).bind(key).bind(terms).execute(self).await?;
+            self.index_now(TITLE_POSTGRES, owner, key, title).await
         } else {
-            let text = &text[..text.floor_char_boundary(MOST_CHARACTERS * 4)];
-            query(DUE).bind(2 * key + subject as i64).bind(owner.as_str()).bind(text).execute(self).await?;
+            self.put_off(owner, 2 * key).await
         }
-        Ok(())
+    }
+
+    /// Makes a conversation findable by the text of one of its items, which is what the item's body says.
+    pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
+        if self.is_postgres() {
+            self.index_now(ITEM_POSTGRES, owner, key, text).await
+        } else {
+            self.put_off(owner, 2 * key + 1).await
+        }
+    }
+
+    /// Makes a conversation findable by the texts of one of its items, which has several.
+    pub(crate) async fn index_item_by(&mut self, owner: &UserId, key: i64, texts: &str) -> Result<()> {
+        if self.is_postgres() {
+            return self.index_now(ITEM_POSTGRES, owner, key, texts).await;
+        }
+        query(DONE).bind(owner.as_str()).bind(2 * key + 1).execute(self).await?;
+        self.index_now(ITEM_SQLITE, owner, key, texts).await
+    }
+
+    /// Puts down on SQLite that an entry of its index is to be written, with many others ([`Store::index_due`]): by itself
+    /// that costs many times what it costs to keep the text. Twice a conversation's number stands for its title, and
+    /// twice an item's number and one more for the item.
+    async fn put_off(&mut self, owner: &UserId, entry: i64) -> Result<()> {
+        query(DUE).bind(owner.as_str()).bind(entry).execute(self).await.map(drop)
+    }
+
+    async fn index_now(&mut self, statement: &'static str, owner: &UserId, key: i64, text: &str) -> Result<()> {
+        let terms = terms(owner, text);
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        let statement = query(statement).bind(key);
+        let statement = if self.is_postgres() { statement.bind(terms) } else { statement.bind(terms.join(" ")) };
+        statement.execute(self).await.map(drop)
     }
 }
 
 impl Store {
     /// Makes everything of the owner's findable that was written before this was called.
     pub async fn catch_up_index(&self, owner: &UserId) -> Result<()> {
-        let mut reader = self.read().await?;
-        if reader.is_postgres() || !query(HAS_DUE).bind(owner.as_str()).fetch_one::<bool>(&mut reader).await? {
-            return Ok(());
+        if self.has_due(Some(owner)).await? {
+            while self.index_due(Some(owner)).await? {}
         }
-        drop(reader);
-        while self.index_due(Some(owner)).await? {}
         Ok(())
     }
 
-    /// Indexes some of the texts that are due, of everybody or of one owner; says whether there are more. On PostgreSQL
-    /// nothing ever is.
+    /// Writes some of the entries of the index that are due, of everybody or of one owner; says whether there are more.
+    /// On PostgreSQL nothing ever is.
     pub async fn index_due(&self, owner: Option<&UserId>) -> Result<bool> {
         let mut tx = self.write().await?;
         let Conn::Sqlite(connection) = tx.conn() else { return Ok(false) };
-        let indexed = sqlite::blocking(|| index_some(connection, owner))?;
+        let is_more = sqlite::blocking(|| index_some(connection, owner))?;
         tx.commit().await?;
-        Ok(indexed)
+        Ok(is_more)
     }
 
-    /// Names the newest text that is due; `None` when nothing is. While it changes, somebody writes.
-    pub async fn newest_due(&self) -> Result<Option<i64>> {
+    /// Whether entries of the index are due, of anybody or of one owner.
+    pub async fn has_due(&self, owner: Option<&UserId>) -> Result<bool> {
         let mut reader = self.read().await?;
-        if reader.is_postgres() { Ok(None) } else { query(NEWEST).fetch_one(&mut reader).await }
+        if reader.is_postgres() { Ok(false) } else { due(owner, |due| due.is_there).fetch_one(&mut reader).await }
     }
 }
 
-/// Indexes some of the texts that are due; says whether there are more.
+fn due(owner: Option<&UserId>, pick: impl Fn(&Due) -> &'static str) -> Statement<'_> {
+    match owner {
+        Some(owner) => query(pick(&OF_ONE)).bind(owner.as_str()),
+        None => query(pick(&OF_ALL)),
+    }
+}
+
+row! {
+    /// An entry that is due.
+    struct DueRow {
+        user_id: String,
+        entry: i64,
+        title: Option<String>,
+        body: Option<String>,
+    }
+}
+
+/// Writes some of the entries that are due; says whether there are more.
 fn index_some(connection: &Connection, owner: Option<&UserId>) -> Result<bool> {
-    let (mut due, mut bytes): (Vec<(i64, String, String)>, _) = (Vec::new(), 0);
-    let statement = query(if owner.is_some() { NEXT_OF } else { NEXT }).bind(MOST_DUE as i64 + 1);
-    let statement = owner.into_iter().fold(statement, |statement, owner| statement.bind(owner.as_str()));
-    sqlite::each_row(connection, statement.bound(), |row| {
-        let (id, user, text): (i64, String, String) = row::read(&row, &[])?;
-        bytes += text.len();
-        due.push((id, user, text));
-        Ok(if bytes < MOST_DUE_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    let (mut entries, mut bytes, mut is_more) = (Vec::<DueRow>::new(), 0, false);
+    sqlite::each_row(connection, due(owner, |due| due.next).bound(), |row| {
+        is_more = entries.len() == MOST_DUE || bytes >= MOST_DUE_BYTES;
+        if is_more {
+            return Ok(ControlFlow::Break(()));
+        }
+        let entry: DueRow = row::read(&row, &row::places::<DueRow>(&row)?)?;
+        bytes += [&entry.title, &entry.body].into_iter().flatten().map(String::len).sum::<usize>();
+        entries.push(entry);
+        Ok(ControlFlow::Continue(()))
     })?;
-    let is_more = due.len() > MOST_DUE || bytes >= MOST_DUE_BYTES;
-    for (id, user, text) in due.iter().take(MOST_DUE) {
-        let terms = terms(&text::id(user, "conversation_search_due.user_id")?, text);
-        let terms = terms.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        let statement = if id % 2 == 0 { TITLE_SQLITE } else { ITEM_SQLITE };
-        sqlite::execute(connection, query(statement).bind(id / 2).bind(terms).bound())?;
-        sqlite::execute(connection, query(DONE).bind(*id).bound())?;
+    for DueRow { user_id, entry, title, body } in &entries {
+        let owner = text::id(user_id, "conversation_search_due.user_id")?;
+        let written = match (title, body) {
+            (Some(title), _) => Some((TITLE_SQLITE, terms(&owner, title))),
+            (None, Some(body)) => Some((ITEM_SQLITE, terms(&owner, &wire::openai::items::texts(body)))),
+            (None, None) => None,
+        };
+        if let Some((statement, terms)) = written {
+            let terms = terms.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+            sqlite::execute(connection, query(statement).bind(entry / 2).bind(terms).bound())?;
+        }
+        sqlite::execute(connection, query(DONE).bind(user_id).bind(*entry).bound())?;
     }
     Ok(is_more)
 }

@@ -20,6 +20,9 @@ use crate::{Result, StoreError, options::Synchronous, row::Row, statement::Value
 /// How long SQLite waits for another process's write before it gives up.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages that gather in the log until they are written into the file: many changed again and again before that.
+const CHECKPOINT: u32 = 4_000;
+
 /// Statements that a connection keeps prepared: all that there are, and the composed ones.
 const PREPARED: usize = 400;
 
@@ -49,6 +52,7 @@ impl File {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", self.synchronous.as_str())?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         Ok(connection)
     }
 

@@ -153,9 +153,10 @@ impl Reader {
             .bind(filter.disabled)
             .bind(page.lookahead())
             .bind(i64::from(filter.skip))
+            .long()
             .fetch_all(self)
             .await?;
-        let total: i64 = query(COUNT).bind(&text).bind(&role).bind(filter.disabled).fetch_one(self).await?;
+        let total: i64 = query(COUNT).bind(&text).bind(&role).bind(filter.disabled).long().fetch_one(self).await?;
         let users = rows.into_iter().map(UserRow::into_user).collect::<Result<Vec<_>>>()?;
         Ok(Page { total: u64::try_from(total).ok(), ..Page::from_lookahead(users, page.limit) })
     }

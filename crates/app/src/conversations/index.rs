@@ -1,5 +1,5 @@
-//! Texts are put into the index of words when nobody writes: by the thousand that costs a part of what it costs one by one.
-//! Whoever searches waits for their own texts alone (`Conversations::list`).
+//! The index of words is written when nobody else writes: by the thousand that costs a part of what it costs one by one.
+//! Whoever searches waits for what they wrote themselves, and for nothing else (`Conversations::list`).
 
 use std::time::Duration;
 
@@ -10,16 +10,23 @@ use super::Conversations;
 
 /// How long nobody may have written for a pause to be one.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Texts wait for no more than so many pauses that were none.
+/// After so many times without a pause it is written all the same.
 const PATIENCE: u32 = 60;
 
 impl Conversations {
-    /// Indexes what is due, again and again until `stop`.
+    /// Writes what is due of the index, again and again until `stop`.
     pub(super) async fn run_index(&self, stop: &CancellationToken) {
-        let (mut seen, mut waited) = (None, 0);
-        while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
-            match stop.run_until_cancelled(self.index(&mut seen, &mut waited)).await {
-                None | Some(Ok(())) => {}
+        let mut waited = 0;
+        loop {
+            let before = self.store.writes();
+            if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+                return;
+            }
+            waited += 1;
+            let patient = waited < PATIENCE;
+            match stop.run_until_cancelled(self.index(patient.then_some(before))).await {
+                Some(Ok(true)) => waited = 0,
+                None | Some(Ok(false)) => {}
                 Some(Err(error)) => {
                     tracing::warn!(causes = error.causes(), "Could not index what was written: {error}");
                 }
@@ -27,22 +34,20 @@ impl Conversations {
         }
     }
 
-    /// Indexes what is due if nothing was written since the last time, or too much time has passed. `seen` is the newest
-    /// text of the last time, `waited` how often somebody was writing.
-    async fn index(&self, seen: &mut Option<i64>, waited: &mut u32) -> Result<()> {
-        loop {
-            let newest = self.store.newest_due().await?;
-            let is_pause = newest == *seen || newest.is_none();
-            *seen = newest;
-            if newest.is_none() {
-                *waited = 0;
-                return Ok(());
-            }
-            if !is_pause && *waited < PATIENCE {
-                *waited += 1;
-                return Ok(());
+    /// Writes what is due of the index, as long as nobody has begun to write since there were `writes`; says whether
+    /// nothing is left.
+    ///
+    /// # Errors
+    /// When the database is away; nothing is lost by that.
+    async fn index(&self, writes: Option<u64>) -> Result<bool> {
+        let mut own = 0;
+        while self.store.has_due(None).await? {
+            if writes.is_some_and(|writes| self.store.writes() != writes + own) {
+                return Ok(false);
             }
             self.store.index_due(None).await?;
+            own += 1;
         }
+        Ok(true)
     }
 }
