@@ -5,7 +5,7 @@
 mod bench;
 mod cache;
 mod check;
-mod chromium;
+mod debian;
 mod floors;
 mod generate;
 mod new_service;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_postgres::Cluster;
 
-use crate::{cache, chromium, generate, node, process, python};
+use crate::{cache, debian, generate, node, process, python};
 
 /// Models that tests run: the tiny one for everything, the default one for an answer that must be right, the encoder.
 const MODELS: [&str; 4] = ["jan-tiny", "jan-small", "all-minilm-l6-v2", "all-minilm-l6-v2-tokenizer"];
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<()> {
     let begun = Instant::now();
     cache::trim(MOST_BUILT)?;
     let mut steps = Vec::new();
-    let environment = prepare("the SDKs for Python and Node, and a browser", &mut steps, sdks)?;
+    let environment = prepare("the SDKs for Python and Node, a browser and curl", &mut steps, sdks)?;
     let postgres = prepare("PostgreSQL", &mut steps, postgres)?;
     let (_aside, server) = prepare("building everything", &mut steps, build)?;
     prepare("the models", &mut steps, || models(&server))?;
@@ -140,12 +140,13 @@ fn sdks() -> Result<Vec<(&'static str, PathBuf)>> {
     let python = python::environment()?;
     let packages = node::packages()?;
     let node = node::program(&packages)?;
-    let chromium = chromium::program()?;
+    let (chromium, curl) = (debian::chromium()?, debian::curl()?);
     Ok(vec![
         ("JAN_TEST_PYTHON", python),
         ("JAN_TEST_NODE", node),
         ("JAN_TEST_NODE_PATH", packages.join("node_modules")),
         ("JAN_TEST_CHROMIUM", chromium),
+        ("JAN_TEST_CURL", curl),
     ])
 }
 

@@ -8,7 +8,7 @@
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -71,8 +71,10 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct RateLimiter {
     hasher: RandomState,
-    /// As many as a power of two.
-    sets: Box<[Mutex<[Slot; WAYS]>]>,
+    /// A power of two.
+    count: usize,
+    /// So many, from the first key on: most limits of most servers never meet one.
+    sets: OnceLock<Box<[Mutex<[Slot; WAYS]>]>>,
 }
 
 /// A key by its hash. A slot that was never used belongs to a key whose allowance is whole.
@@ -85,8 +87,8 @@ struct Slot {
 impl RateLimiter {
     /// A limiter that remembers so many keys, or a few more.
     pub fn new(keys: usize) -> Self {
-        let sets = keys.div_ceil(WAYS).next_power_of_two();
-        Self { hasher: RandomState::new(), sets: (0..sets).map(|_| Mutex::default()).collect() }
+        let count = keys.div_ceil(WAYS).next_power_of_two();
+        Self { hasher: RandomState::new(), count, sets: OnceLock::new() }
     }
 
     /// Takes one of `key`'s allowance; an allowance that is used up stays as it is, and the result says for how long.
@@ -111,8 +113,8 @@ impl RateLimiter {
     }
 
     fn set(&self, key: u64) -> MutexGuard<'_, [Slot; WAYS]> {
-        let at = key as usize & (self.sets.len() - 1);
-        self.sets[at].lock().unwrap_or_else(PoisonError::into_inner)
+        let sets = self.sets.get_or_init(|| (0..self.count).map(|_| Mutex::default()).collect());
+        sets[key as usize & (sets.len() - 1)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,7 +238,7 @@ mod tests {
             assert!(admits(&limiter, &other.to_string(), rate, NOW));
         }
         assert!(!admits(&limiter, "busy", rate, NOW), "whoever asks a lot is remembered");
-        assert_eq!(limiter.sets.len(), 1);
+        assert_eq!(limiter.count, 1);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use domain::{Error, Kind, Scope};
 use http::{HeaderMap, HeaderName, header};
 pub use identity::{Credentials, Verdict};
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const APIKEY: HeaderName = HeaderName::from_static("apikey");
+
 /// Verifies credentials.
 pub trait Authenticator: Send + Sync + 'static {
     /// The verdict if it is at hand; `None` when it takes waiting. Called on every request, so it is fast.
@@ -36,8 +39,8 @@ pub fn from_headers(headers: &HeaderMap) -> Result<Credentials<'_>, Error> {
         None => None,
         Some(value) => Some(bearer(value)?),
     };
-    let api_key = match single(headers, &HeaderName::from_static("x-api-key"))? {
-        None => single(headers, &HeaderName::from_static("apikey"))?,
+    let api_key = match single(headers, &X_API_KEY)? {
+        None => single(headers, &APIKEY)?,
         key => key,
     };
     if bearer.is_none() && api_key.is_none() {

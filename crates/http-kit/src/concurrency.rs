@@ -11,12 +11,14 @@ use domain::ids::UserId;
 /// Locks; users are spread over them.
 const SHARDS: usize = 16;
 
+type Counts = HashMap<u64, u32, foldhash::fast::RandomState>;
+
 /// The users who have something going on, by the hash of their id, and how much. Only requests under way are in it, so
-/// their bound is its bound.
+/// their bound is its bound. The tables need no hash of their own that is hard to foresee: that one is.
 pub(crate) struct Concurrency {
     limit: u32,
     hasher: RandomState,
-    counts: [Mutex<HashMap<u64, u32>>; SHARDS],
+    counts: [Mutex<Counts>; SHARDS],
 }
 
 impl Concurrency {
@@ -40,7 +42,7 @@ impl Concurrency {
         Some(Place { of: Arc::clone(self), user })
     }
 
-    fn counts(&self, user: u64) -> MutexGuard<'_, HashMap<u64, u32>> {
+    fn counts(&self, user: u64) -> MutexGuard<'_, Counts> {
         self.counts[user as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

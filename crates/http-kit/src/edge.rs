@@ -31,6 +31,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use domain::{Clock, Error, Kind};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -171,7 +172,7 @@ impl Edge {
 
     /// Counts a request for its caller, if there are limits.
     pub(crate) fn admit(&self, context: &Context) -> Result<(), Error> {
-        self.limits.as_ref().map_or(Ok(()), |limits| limits.admit(context, self.shared.clock.now()))
+        self.limits.as_ref().map_or(Ok(()), |limits| limits.admit(context, &self.shared.clock))
     }
 
     /// Requests being served now, streams included.
@@ -229,7 +230,7 @@ impl MountedService {
     }
 
     /// The service's document, as served at `/openapi.json`.
-    pub fn openapi(&self) -> &utoipa::openapi::OpenApi {
+    pub fn openapi(&self) -> &Bytes {
         self.mount.openapi()
     }
 
@@ -240,11 +241,14 @@ impl MountedService {
         request: Request<Body>,
         refusal: Option<Error>,
     ) -> <Self as tower::Service<Request<Body>>>::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.serve(request, refusal).await) })
+        Box::pin(self.clone().serve(request, refusal))
     }
 
-    async fn serve(mut self, mut request: Request<Body>, refusal: Option<Error>) -> Response<EdgeBody> {
+    async fn serve(
+        mut self,
+        mut request: Request<Body>,
+        refusal: Option<Error>,
+    ) -> Result<Response<EdgeBody>, Infallible> {
         let edge = self.mount.edge.clone();
         let id = RequestId::from_headers(request.headers(), &edge.shared.clock);
         discard_identity(request.headers_mut());
@@ -282,7 +286,7 @@ impl MountedService {
         }
         record.head(&response);
         let is_stream = crate::sse::is_stream(response.headers());
-        response.map(|body| EdgeBody::new(body, record, is_stream))
+        Ok(response.map(|body| EdgeBody::new(body, record, is_stream)))
     }
 }
 
@@ -300,7 +304,7 @@ fn admit(edge: &Edge, request: &mut Request<Body>, record: &mut Record) -> Resul
     if !crate::health::is_probe(request.uri().path()) {
         record.enter(edge)?;
         if let Some(limits) = &edge.limits {
-            limits.admit_address(record.context(), edge.shared.clock.now())?;
+            limits.admit_address(record.context(), &edge.shared.clock)?;
         }
     }
     Ok(None)
@@ -325,7 +329,10 @@ fn discard_identity(headers: &mut HeaderMap) {
         "x-consumer-username",
         "x-credential-identifier",
     ];
-    let names_a_caller = |name: &HeaderName| name.as_str().starts_with("x-user-") || NAMES.contains(&name.as_str());
+    let names_a_caller = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("x-") && (name.starts_with("x-user-") || NAMES.contains(&name))
+    };
     if headers.keys().any(names_a_caller) {
         let found: Vec<HeaderName> = headers.keys().filter(|name| names_a_caller(name)).cloned().collect();
         for name in found {
@@ -360,7 +367,7 @@ fn dress(headers: &mut HeaderMap, context: &Context, origin: Option<HeaderValue>
     }
     if let Some(origin) = origin {
         Cors::expose(headers, origin);
-    } else {
+    } else if context.method == Method::OPTIONS {
         headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
         headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
         headers.remove(header::ACCESS_CONTROL_MAX_AGE);

@@ -79,7 +79,7 @@ where
     }
 }
 
-async fn guarded<S>(mount: &Mount, inner: S, mut request: Request<Body>) -> Result<Response, ApiError>
+async fn guarded<S>(mount: &Mount, mut inner: S, mut request: Request<Body>) -> Result<Response, ApiError>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send,
@@ -102,24 +102,21 @@ where
     {
         let caller = Arc::clone(caller);
         let of_handler = Arc::clone(&context);
-        let handler = move |request| in_time(inner, request, of_handler, limits.answer_within);
+        let handler =
+            move |request| async move { in_time(pin!(inner.call(request)), of_handler, limits.answer_within).await };
         // On the heap, for the few that ask for it.
         return Box::pin(keys.serve(&caller, context, request, handler)).await;
     }
-    in_time(inner, request, context, limits.answer_within).await
+    in_time(pin!(inner.call(request)), context, limits.answer_within).await
 }
 
-/// The handler's answer, or 504 when it does not begin within the limit.
-async fn in_time<S>(
-    mut inner: S,
-    request: Request<Body>,
+/// The handler's answer, or 504 when it does not begin within the limit. The answer is pinned where it was made: moved in
+/// here it would be held twice.
+async fn in_time(
+    mut answer: Pin<&mut impl Future<Output = Result<Response, Infallible>>>,
     context: Arc<Context>,
     limit: Duration,
-) -> Result<Response, ApiError>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible>,
-{
-    let mut answer = pin!(inner.call(request));
+) -> Result<Response, ApiError> {
     let mut wait = pin!(tokio::time::sleep(limit));
     loop {
         tokio::select! {

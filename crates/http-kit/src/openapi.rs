@@ -4,6 +4,8 @@
 //! the failures that the edge answers before a handler runs. The page is our own, embedded, and asks nobody else for
 //! anything, so that it works without a network and under a strict content policy.
 
+use std::sync::{Arc, LazyLock};
+
 use axum::{
     Extension, Router,
     response::{IntoResponse, Response},
@@ -129,11 +131,34 @@ fn complete_operation(operation: &mut Operation, access: Access) {
     access.note(operation);
 }
 
+/// A service's document as it is served. It is completed and written when somebody first asks: most servers are never
+/// asked, and a complete document takes megabytes and a good part of a start.
+#[derive(Clone)]
+pub(crate) struct Document(Arc<LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>>);
+
+impl Document {
+    pub(crate) fn new(
+        document: OpenApi,
+        service: &'static str,
+        about: &'static str,
+        closed: &'static [(Method, &'static str)],
+    ) -> Self {
+        let write = move || {
+            let document = complete(document, service, about, closed);
+            // A document that came from types can be written; an empty one would show in every test.
+            document.to_pretty_json().unwrap_or_default().into_bytes().into_boxed_slice().into()
+        };
+        Self(Arc::new(LazyLock::new(Box::new(write))))
+    }
+
+    pub(crate) fn text(&self) -> &Bytes {
+        &self.0
+    }
+}
+
 /// The document and the page.
-pub(crate) fn routes(document: &OpenApi) -> Router {
-    // A document that came from types can be written; an empty one would show in every test.
-    let json = Bytes::from(document.to_pretty_json().unwrap_or_default());
-    let show = move || async move { asset("application/json", json) };
+pub(crate) fn routes(document: Document) -> Router {
+    let show = move || async move { asset("application/json", document.text().clone()) };
     Router::new()
         .route("/openapi.json", get(show))
         .route("/docs", get(page))

@@ -8,7 +8,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use domain::{
-    Error, Kind, Timestamp,
+    Clock, Error, Kind,
     rate_limit::{Rate, RateLimiter, Standing, customer},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -133,9 +133,9 @@ impl RateLimits {
     }
 
     /// Counts a request for its client's address.
-    pub(crate) fn admit_address(&self, context: &Context, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn admit_address(&self, context: &Context, clock: &Clock) -> Result<(), Error> {
         let Some(rate) = self.address else { return Ok(()) };
-        let standing = self.limiter.take(Key::Address(context.client.map(customer)), rate, now);
+        let standing = self.limiter.take(Key::Address(context.client.map(customer)), rate, clock.now());
         if standing.retry_after.is_some() || self.is_only_by_address() {
             context.set_standing(standing);
         }
@@ -143,7 +143,7 @@ impl RateLimits {
     }
 
     /// Counts a request for its caller, once that is known, or for its client's address.
-    pub(crate) fn admit(&self, context: &Context, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn admit(&self, context: &Context, clock: &Clock) -> Result<(), Error> {
         if crate::health::is_probe(context.route()) {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl RateLimits {
                 Some(caller) => Key::Caller(which, caller.user_id.as_str()),
                 None => Key::Client(which, context.client.map(customer)),
             };
-            let standing = self.limiter.take(key, rate, now);
+            let standing = self.limiter.take(key, rate, clock.now());
             context.set_standing(standing);
             judge(standing, name, context)?;
         }

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::extract::{MatchedPath, Request};
+use bytes::Bytes;
 use domain::{Error, Kind, scope::Key};
 use http::Method;
 use prometheus_client::registry::Registry;
@@ -15,7 +16,7 @@ use crate::{
     guard::GuardLayer,
     health::{self, ReadyCheck},
     metrics::Metrics,
-    openapi,
+    openapi::{self, Document},
 };
 
 /// What a route allows beyond the usual.
@@ -124,9 +125,9 @@ impl Service {
         let (router, document) = with_shared_routes(self.router, self.health, self.ready).split_for_parts();
         let undocumented = [health::OPEN, openapi::OPEN, METRICS_OPEN, self.open].concat();
         let access = AccessTable::new(&document, self.closed, &undocumented);
-        let document = openapi::complete(document, self.name, self.about, self.closed);
+        let document = Document::new(document, self.name, self.about, self.closed);
         let metrics = Arc::new(Metrics::new(self.metrics_prefix, self.registry));
-        let mut router = router.merge(openapi::routes(&document));
+        let mut router = router.merge(openapi::routes(document.clone()));
         if !edge.has_metrics_apart() {
             router = router.merge(crate::metrics::routes(Arc::clone(&metrics)));
         }
@@ -161,7 +162,7 @@ pub(crate) struct Mount {
     name: &'static str,
     pub(crate) edge: Edge,
     pub(crate) metrics: Arc<Metrics>,
-    document: OpenApi,
+    document: Document,
     access: AccessTable,
     limits: &'static [RouteLimits],
     classes: &'static [(&'static str, RouteClass)],
@@ -172,8 +173,8 @@ impl Mount {
         self.name
     }
 
-    pub(crate) fn openapi(&self) -> &OpenApi {
-        &self.document
+    pub(crate) fn openapi(&self) -> &Bytes {
+        self.document.text()
     }
 
     /// Who may call a route.

@@ -63,4 +63,5 @@ pub(crate) const CLASSES: &[(&str, RouteClass)] = &[
     ("/auth/", RouteClass::Auth),
     ("/v1/share/", RouteClass::Share),
     ("/v1/public/", RouteClass::Share),
+    ("/v1/conversations/share/", RouteClass::Share),
 ];

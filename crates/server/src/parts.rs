@@ -105,7 +105,7 @@ impl Parts {
         life.tasks.spawn(async move { sharing.run(stop).await });
         let conversations = Conversations::new(self.store.clone(), self.identity.clock().clone());
         let (options, stop) = (self.config.conversations, life.draining.clone());
-        life.tasks.spawn(async move { conversations.run(options, stop).await });
+        life.tasks.spawn(async move { Box::pin(conversations.run(options, stop)).await });
         let (models, stop) = (self.models.clone(), life.draining.clone());
         life.tasks.spawn(async move { models.run(stop).await });
     }

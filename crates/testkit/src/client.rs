@@ -29,7 +29,7 @@ impl Client {
     /// # Panics
     /// When the service's document is none.
     pub fn new(service: MountedService) -> Self {
-        let document = serde_json::to_value(service.openapi()).expect("a document is JSON");
+        let document = serde_json::from_slice(service.openapi()).expect("a document is JSON");
         Self { service, contract: Arc::new(Contract::new(document)), headers: HeaderMap::new() }
     }
 

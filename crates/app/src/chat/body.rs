@@ -31,6 +31,13 @@ pub(crate) fn with_messages(fields: &Fields<'_>, messages: &[Box<RawValue>], wit
     serde_json::to_vec(&all).map(Bytes::from).map_err(Error::internal)
 }
 
+/// The body without fields that are not for the model. Everything else stays to the letter.
+pub(crate) fn without(body: &[u8], names: &[&str]) -> Result<Bytes> {
+    let mut fields = fields(body)?;
+    fields.retain(|name, _| !names.contains(&&**name));
+    serde_json::to_vec(&fields).map(Bytes::from).map_err(Error::internal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,7 +71,8 @@ impl Chat {
         registry
     }
 
-    /// Answers `caller`'s chat. `body` is `request` as it came: what nobody here knows is passed on with it.
+    /// Answers `caller`'s chat. `body` is `request` as it came: what nobody here knows is passed on with it. The request is
+    /// large, and behind a pointer so that the futures on its way do not each hold it twice.
     ///
     /// Dropping the future, or the stream that comes of it, ends the provider's work.
     ///
@@ -81,7 +82,7 @@ impl Chat {
     pub async fn complete(
         &self,
         caller: &UserId,
-        request: ChatRequest,
+        request: Box<ChatRequest>,
         body: Bytes,
         mut notes: impl Notes,
     ) -> Result<Completion> {
@@ -97,7 +98,7 @@ impl Chat {
         let mut account = Account::open(&self.0.numbers, &model, &request, Box::new(notes));
         let span = account.span().clone();
         let model_id = Arc::clone(&model.upstream_id);
-        let call = Call { caller: caller.clone(), request: Arc::new(request), body, model: model_id, stamp };
+        let call = Call { caller: caller.clone(), request: Arc::from(request), body, model: model_id, stamp };
         let provider = model.provider();
         if streams {
             let frames = provider.stream(call).instrument(span).await;

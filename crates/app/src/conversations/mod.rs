@@ -342,7 +342,7 @@ pub fn project_id(id: &str) -> Result<ProjectId> {
     ProjectId::parse(id).map_err(|_| project_not_found())
 }
 
-fn project_not_found() -> Error {
+pub(crate) fn project_not_found() -> Error {
     Error::not_found("project_not_found", "There is no such project.").param("project_id")
 }
 

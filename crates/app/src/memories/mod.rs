@@ -15,9 +15,9 @@ use domain::{
     memory::{MAX_OF_USER, Meaning, Memory, MemoryKind, MemorySource},
     page::{Page, PageRequest},
 };
-use store::{MemoryFilter, StoreError};
+use store::{MemoryFilter, MemoryPlace, Reader, StoreError};
 
-use crate::prompt::People;
+use crate::{conversations::project_not_found, prompt::People};
 
 pub use similarity::{BoxFuture, Embedder};
 
@@ -88,7 +88,7 @@ impl Memories {
     /// A page of the owner's memories.
     ///
     /// # Errors
-    /// `invalid_cursor`.
+    /// `invalid_cursor`, `project_not_found`.
     pub async fn list(&self, owner: &UserId, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>> {
         let unknown = || Error::invalid("invalid_cursor", "after names no memory of yours.").param("after");
         let after = page.after.as_deref().map(MemoryId::parse).transpose().map_err(|_| unknown())?;
@@ -97,6 +97,9 @@ impl Memories {
             && reader.memory(owner, after).await?.is_none()
         {
             return Err(unknown());
+        }
+        if let Some(MemoryPlace::Project(project)) = &filter.place {
+            check_project(&mut reader, owner, project).await?;
         }
         Ok(reader.memories(owner, filter, page).await?)
     }
@@ -122,10 +125,8 @@ impl Memories {
         // What is counted stays true until this is committed.
         tx.lock_user(owner).await?;
         let project = new.project.as_ref();
-        if let Some(project) = project
-            && !tx.has_project(owner, project).await?
-        {
-            return Err(Error::not_found("project_not_found", "There is no such project.").param("project_id"));
+        if let Some(project) = project {
+            check_project(&mut tx, owner, project).await?;
         }
         if let Some(known) = tx.memory_by_digest(owner, project, &digest).await? {
             let known = tx.memory(owner, &known).await?.ok_or_else(not_found)?;
@@ -200,8 +201,14 @@ impl Memories {
     }
 
     /// Forgets everything of the owner's, or of one project; gives the number.
+    ///
+    /// # Errors
+    /// `project_not_found`.
     pub async fn delete_all(&self, owner: &UserId, project: Option<&ProjectId>) -> Result<u64> {
         let mut tx = self.people.store().write().await?;
+        if let Some(project) = project {
+            check_project(&mut tx, owner, project).await?;
+        }
         let deleted = tx.delete_memories(owner, project).await?;
         tx.commit().await?;
         self.people.forget(owner);
@@ -236,6 +243,10 @@ impl Memories {
         self.people.forget(owner);
         Ok(())
     }
+}
+
+async fn check_project(reader: &mut Reader, owner: &UserId, project: &ProjectId) -> Result<()> {
+    if reader.has_project(owner, project).await? { Ok(()) } else { Err(project_not_found()) }
 }
 
 #[cold]

@@ -8,15 +8,12 @@ use wire::openai::chat::request::Role;
 
 use crate::chat::body::{self, Fields};
 
-/// The field that is done once a prompt was put before the messages: it was meant for this server.
-const DONE: &str = "deep_research";
-
 /// Puts `prompt` before the messages of a body. Gives the body that says the same.
 pub(crate) fn put_before(prompt: &str, body: &[u8]) -> Result<Bytes> {
     let fields = body::fields(body)?;
     let mut messages: Vec<_> = body::messages(&fields)?.into_iter().map(ToOwned::to_owned).collect();
     put_into(prompt, &mut messages)?;
-    body::with_messages(&fields, &messages, &[DONE])
+    body::with_messages(&fields, &messages, &[])
 }
 
 /// Puts `prompt` before messages as the one system message; what the first of them says to the model is kept after it, since
@@ -77,7 +74,7 @@ mod tests {
     /// The body after the prompt was put before it, and whether the parsed request says the same.
     fn after(body: &str) -> Value {
         let mut request: ChatRequest = wire::json::parse(body.as_bytes()).unwrap();
-        let composed = Composed { text: "P".to_owned(), applied: Vec::new() };
+        let composed = Composed { text: "P".to_owned(), ..Composed::default() };
         let rewritten = composed.put_before(&mut request, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let again: ChatRequest = wire::json::parse(&rewritten).unwrap();
         let texts = |request: &ChatRequest| serde_json::to_value(&request.messages).unwrap();
@@ -113,10 +110,9 @@ mod tests {
     #[test]
     fn everything_else_stays_to_the_letter() {
         let body = r#"{"model":"m","x":1.0000000000000000000001,"messages":[{"role":"user","content":"Hi"}],
-            "deep_research":true,"y":{"b":1e5,"a":"\u00e9"}}"#;
+            "y":{"b":1e5,"a":"\u00e9"}}"#;
         let rewritten = put_before("P", body.as_bytes()).unwrap();
         let text = std::str::from_utf8(&rewritten).unwrap();
         assert!(text.contains("1.0000000000000000000001") && text.contains(r#"{"b":1e5,"a":"\u00e9"}"#), "{text}");
-        assert!(!text.contains("deep_research"), "{text}");
     }
 }

@@ -61,6 +61,8 @@ pub struct Composed {
     pub text: String,
     /// The names for `X-Applied-Prompt-Modules`, in order.
     pub applied: Vec<&'static str>,
+    /// Whether the user prefers answers without thinking, and the request does not say.
+    pub forgoes_thinking: bool,
 }
 
 impl Composed {
@@ -218,6 +220,7 @@ impl Prompt {
             }
         };
         let mut facts = Facts::of(request, hints, settings, bound.is_some(), reasons)?;
+        let forgoes_thinking = request.enable_thinking.is_none() && !facts.enable_thinking;
         let table = templates.texts().table().await;
         let persona = facts.persona.and_then(|name| table.persona(name, facts.model));
         facts.persona = persona.as_deref().or(facts.persona);
@@ -245,6 +248,7 @@ impl Prompt {
         };
         let mut composed = compose(&table, *options, &inputs);
         composed.applied.append(&mut applied);
+        composed.forgoes_thinking = forgoes_thinking;
         Ok(composed)
     }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 use wire::openai::chat::request::{FunctionCall, ImageUrl, Role, ToolCall};
 
+use crate::chat::body::Fields;
+
 /// What stands in the place of a result that nobody noted. Models insist on a result for each call.
 const NO_RESULT: &str = "The call was not completed.";
 /// What stands in the place of an image that is left out.
@@ -252,18 +254,88 @@ impl Said {
         serde_json::value::to_raw_value(&message)
     }
 
-    /// What it says, for counting; an image says nothing.
-    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
-        let text = match &self.content {
-            Content::Text(text) => Some(text.as_str()),
-            Content::Raw(raw) => Some(raw.get()),
-            Content::None | Content::Parts(_) => None,
+    /// What it says, for counting, and how many images it has.
+    pub(super) fn words(&self) -> (Vec<&str>, usize) {
+        let (text, parts) = match &self.content {
+            Content::None => (None, Vec::new()),
+            Content::Text(text) => (Some(text.as_str()), Vec::new()),
+            Content::Parts(parts) => (None, parts.iter().map(|part| (&*part.json, part.is_image)).collect()),
+            Content::Raw(raw) => (None, parts_with_images(raw).unwrap_or_else(|| vec![(raw, false)])),
         };
-        let parts = if let Content::Parts(parts) = &self.content { parts.as_slice() } else { &[] };
-        let parts = parts.iter().filter(|part| !part.is_image).map(|part| part.json.get());
-        let calls = self.calls.iter().flat_map(|call| [&*call.function.name, &*call.function.arguments]);
-        text.into_iter().chain(parts).chain(calls)
+        let images = parts.iter().filter(|(_, is_image)| *is_image).count();
+        let parts = parts.iter().filter(|(_, is_image)| !is_image).map(|(part, _)| part.get());
+        let mut words: Vec<&str> = text.into_iter().chain(parts).collect();
+        words.extend(self.calls.iter().flat_map(|call| [&*call.function.name, &*call.function.arguments]));
+        (words, images)
     }
+
+    /// Leaves out all but the last images, as many as there is `room` for; says whether there were more.
+    pub(super) fn keep_images(&mut self, room: &mut usize) -> bool {
+        let mut has_place = || {
+            let has_place = *room > 0;
+            *room = room.saturating_sub(1);
+            has_place
+        };
+        let mut left_out = false;
+        match &mut self.content {
+            Content::None | Content::Text(_) => {}
+            Content::Parts(parts) => {
+                for part in parts.iter_mut().rev().filter(|part| part.is_image) {
+                    if !has_place() {
+                        (part.is_image, part.json) = (false, no_image());
+                        left_out = true;
+                    }
+                }
+            }
+            Content::Raw(raw) => {
+                let Some(parts) = parts_with_images(raw) else { return false };
+                let mut parts: Vec<Box<RawValue>> = parts
+                    .into_iter()
+                    .rev()
+                    .map(|(json, is_image)| {
+                        let stays = !is_image || has_place();
+                        left_out |= !stays;
+                        if stays { json.to_owned() } else { no_image() }
+                    })
+                    .collect();
+                parts.reverse();
+                if left_out && let Some(message) = with_parts(raw, &parts) {
+                    *raw = message;
+                }
+            }
+        }
+        left_out
+    }
+}
+
+/// The parts of a message as the client sent it, and which of them are images; nothing where none is.
+fn parts_with_images(message: &RawValue) -> Option<Vec<(&RawValue, bool)>> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+    }
+    // Most messages have none, and are not read again.
+    if !message.get().contains("image_url") {
+        return None;
+    }
+    let fields: Fields<'_> = serde_json::from_str(message.get()).ok()?;
+    let parts: Vec<&RawValue> = serde_json::from_str(fields.get("content")?.get()).ok()?;
+    let is_image = |part: &RawValue| serde_json::from_str(part.get()).is_ok_and(|Kind { kind }| kind == "image_url");
+    let parts: Vec<_> = parts.into_iter().map(|part| (part, is_image(part))).collect();
+    parts.iter().any(|(_, is_image)| *is_image).then_some(parts)
+}
+
+/// A message as the client sent it, with other parts. Everything else stays to the letter.
+fn with_parts(message: &RawValue, parts: &[Box<RawValue>]) -> Option<Box<RawValue>> {
+    let mut fields: Fields<'_> = serde_json::from_str(message.get()).ok()?;
+    let parts = serde_json::value::to_raw_value(parts).ok()?;
+    fields.insert("content".into(), &parts);
+    serde_json::value::to_raw_value(&fields).ok()
+}
+
+fn no_image() -> Box<RawValue> {
+    serde_json::value::to_raw_value(&json!({"type": "text", "text": NO_IMAGE})).unwrap_or_default()
 }
 
 /// The result of a call, as a message.

@@ -57,6 +57,8 @@ use crate::{
 const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
 /// What a request says to this server and not to the model's.
 const OURS: [&str; 4] = ["conversation", "store", "store_reasoning", "deep_research"];
+/// The same in a chat without a conversation: whether it is stored is then for the upstream to understand.
+const OURS_ALWAYS: [&str; 2] = ["store_reasoning", "deep_research"];
 
 /// The use-case. Clones share everything.
 #[derive(Clone)]
@@ -186,7 +188,7 @@ impl Turns {
         caller: &Principal,
         hints: &Hints,
         referrer: Option<&str>,
-        mut request: ChatRequest,
+        mut request: Box<ChatRequest>,
         body: Bytes,
         notes: impl Notes,
     ) -> Result<Answer> {
@@ -194,7 +196,10 @@ impl Turns {
         let body = dialect::translate(&mut request, body)?;
         if request.conversation.is_none() {
             let reasons = |model: &str| self.0.models.resolve(model).ok()?.reasons();
-            let (body, applied) = self.0.prompt.put_before(owner, hints, &mut request, body, reasons).await?;
+            let (mut body, applied) = self.0.prompt.put_before(owner, hints, &mut request, body, reasons).await?;
+            if request.deep_research.is_some() || request.store_reasoning.is_some() {
+                body = body::without(&body, &OURS_ALWAYS)?;
+            }
             let reply = match self.0.chat.complete(owner, request, body, notes).await? {
                 Completion::Whole(answer) => Reply::Whole(answer),
                 Completion::Stream(events) => Reply::Stream(ReplyEvents::Passed(events)),
@@ -202,7 +207,7 @@ impl Turns {
             return Ok(Answer { reply, applied, conversation: None });
         }
         // Behind a pointer: a chat without a conversation does not carry its state.
-        Box::pin(self.turn(caller, hints.clone(), referrer, request, body, notes)).await
+        Box::pin(self.turn(caller, hints.clone(), referrer, *request, body, notes)).await
     }
 
     /// Answers a chat that belongs to a conversation.
@@ -265,7 +270,7 @@ impl Turns {
 
     /// Asks the model, and sees to it that the turn is kept: before a whole answer is given, and before a stream ends.
     async fn ask(&self, owner: &UserId, ask: Ask<'_>, plan: Plan, notes: impl Notes) -> Result<(Answer, Option<Kept>)> {
-        let Ask { request, fields, instructions, said, is_all, question, mut hints } = ask;
+        let Ask { request, mut fields, instructions, said, is_all, question, mut hints } = ask;
         let model = self.0.models.resolve(&request.model)?;
         let window = model.window().unwrap_or(trim::USUAL_WINDOW);
         let fitted = trim::fit(said, question, window, &|text| model.count_tokens(text))?;
@@ -274,6 +279,10 @@ impl Turns {
         let messages = fitted.messages.iter().map(Said::to_json).collect::<Result<Vec<_>, _>>();
         let mut messages = [instructions, messages.map_err(Error::internal)?].concat();
         composed.put_into(&mut messages)?;
+        let no = serde_json::value::to_raw_value(&false).map_err(Error::internal)?;
+        if composed.forgoes_thinking {
+            fields.insert("enable_thinking".into(), &no);
+        }
         let body = body::with_messages(&fields, &messages, &OURS)?;
         let told: ChatRequest = wire::json::parse_large(&body)?;
 
@@ -283,7 +292,7 @@ impl Turns {
         let mark =
             mark::fields(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed || !is_all);
         let mut unanswered = Unanswered { turns: self, turn: plan.turn };
-        let completion = self.0.chat.complete(owner, told, body, notes).await;
+        let completion = self.0.chat.complete(owner, Box::new(told), body, notes).await;
         let turn = unanswered.turn.take();
         let mut kept = None;
         let reply = match (completion?, turn) {

@@ -115,7 +115,7 @@ impl Turns {
         notes: impl Notes,
         show: Show,
     ) -> Result<Outcome> {
-        let mut asked = self.question_of(caller, id, item).await?;
+        let mut asked = self.question_of(caller, id, item, again.model.as_deref()).await?;
         if let Some(content) = &again.content {
             if asked.question.id.as_str() != item {
                 return Err(wrong_role("Only what the user said can be edited and asked again."));
@@ -141,7 +141,7 @@ impl Turns {
     /// # Errors
     /// As [`Turns::regenerate`].
     pub async fn make_room(&self, caller: &Principal, id: &str, item: &str) -> Result<Regenerated> {
-        let asked = self.question_of(caller, id, item).await?;
+        let asked = self.question_of(caller, id, item, None).await?;
         let question = asked.question.id.clone();
         if let Place::End(history) = &asked.place {
             let branch = history.branch().to_owned();
@@ -154,8 +154,9 @@ impl Turns {
         Ok(regenerated(&kept, question))
     }
 
-    /// The question of an answer, or the item itself if it is one, with what was said before it.
-    async fn question_of(&self, caller: &Principal, id: &str, item: &str) -> Result<Asked> {
+    /// The question of an answer, or the item itself if it is one, with what was said before it: as much as `model` could
+    /// be told, or the one that answered before.
+    async fn question_of(&self, caller: &Principal, id: &str, item: &str, model: Option<&str>) -> Result<Asked> {
         let (id, item) = (ConversationId::parse(id)?, read_id(item)?);
         let owner = caller.user_id.clone();
         let mut reader = self.0.store.read().await?;
@@ -167,8 +168,9 @@ impl Turns {
             return Err(wrong_role("Only an answer of the assistant, or what the user said, can be regenerated."));
         }
         let conversation = reader.conversation(&owner, &id).await?.ok_or_else(conversations::not_found)?;
-        let Recent { items: mut said, is_all } =
-            recent(&mut reader, &history, Some(item.sequence + 1), trim::USUAL_WINDOW).await?;
+        let model = model.or(item.making.model.as_deref());
+        let window = model.and_then(|model| self.0.models.resolve(model).ok()?.window()).unwrap_or(trim::USUAL_WINDOW);
+        let Recent { items: mut said, is_all } = recent(&mut reader, &history, Some(item.sequence + 1), window).await?;
         let is_question = |item: &Item| item.head.role.as_deref() == Some("user") && item.head.kind == "message";
         let no_question = || wrong_role("The answer has no question that could be asked again.");
         let at = said.iter().rposition(is_question).ok_or_else(no_question)?;

@@ -1,9 +1,7 @@
 //! What of a history a model is told, when it has no room for all.
 
+use super::messages::{Content, Said};
 use domain::Error;
-use serde_json::{json, value::RawValue};
-
-use super::messages::{Content, NO_IMAGE, Said};
 
 /// What a model is assumed to read at most when nobody knows, in tokens (contract E12).
 pub(super) const USUAL_WINDOW: usize = 220_000;
@@ -11,8 +9,9 @@ pub(super) const USUAL_WINDOW: usize = 220_000;
 const SHARE: f64 = 0.66;
 /// Longest result of a call, in tokens: the rest of it is cut off.
 const MAX_RESULT: usize = 20_000;
-/// Most images that are told: the newest.
+/// Most images of users that are told, and of results of calls: the newest.
 const MAX_IMAGES: usize = 15;
+const MAX_RESULT_IMAGES: usize = 10;
 /// What a message costs beside its words, and what an image costs, in tokens.
 const MESSAGE: usize = 4;
 const IMAGE: usize = 800;
@@ -64,11 +63,8 @@ pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count:
 
 /// What a message costs: exactly where it matters and somebody can say it.
 fn cost(said: &Said, room: usize, count: Count<'_>) -> usize {
-    let images = match &said.content {
-        Content::Parts(parts) => parts.iter().filter(|part| part.is_image).count(),
-        _ => 0,
-    };
-    let words: usize = said.words().map(|text| tokens(text, room, count)).sum();
+    let (words, images) = said.words();
+    let words: usize = words.into_iter().map(|text| tokens(text, room, count)).sum();
     MESSAGE + words + images * IMAGE
 }
 
@@ -106,22 +102,12 @@ fn cut_results(history: &mut [Said]) -> bool {
 }
 
 fn leave_out_images(history: &mut [Said]) -> bool {
-    let mut seen = 0;
+    let (mut of_users, mut of_results) = (MAX_IMAGES, MAX_RESULT_IMAGES);
+    let mut left_out = false;
     for said in history.iter_mut().rev() {
-        let Content::Parts(parts) = &mut said.content else { continue };
-        for part in parts.iter_mut().rev().filter(|part| part.is_image) {
-            seen += 1;
-            if seen > MAX_IMAGES {
-                part.is_image = false;
-                part.json = note();
-            }
-        }
+        left_out |= said.keep_images(if said.follows() { &mut of_results } else { &mut of_users });
     }
-    seen > MAX_IMAGES
-}
-
-fn note() -> Box<RawValue> {
-    serde_json::value::to_raw_value(&json!({"type": "text", "text": NO_IMAGE})).unwrap_or_default()
+    left_out
 }
 
 #[cfg(test)]
@@ -132,9 +118,13 @@ mod tests {
         item::{Head, Item, Making},
     };
 
+    use serde_json::json;
     use wire::openai::chat::request::Role;
 
-    use super::{super::messages::Messages, *};
+    use super::{
+        super::messages::{Messages, NO_IMAGE},
+        *,
+    };
 
     fn item(kind: &str, role: Option<&str>, call_id: Option<&str>, body: &serde_json::Value) -> Item {
         let head = Head {
@@ -281,6 +271,37 @@ mod tests {
         let output = item("function_call_output", None, Some("a"), &json!({"output": "x".repeat(200_000)}));
         let (all, trimmed) = told(&[user("x"), call, output, user("y")], 1, 1_000_000, UNKNOWN).unwrap();
         assert!(trimmed && all[2]["content"].as_str().unwrap().ends_with("[cut off here]"));
+    }
+
+    #[test]
+    fn images_are_counted_and_left_out_as_the_client_sends_them() {
+        let images = |count: usize| -> serde_json::Value {
+            // Far longer than the model's window, if it were read as text.
+            let url = format!("data:image/png;base64,{}", "A".repeat(50_000));
+            let image = json!({"type": "image_url", "image_url": {"url": url}});
+            std::iter::once(json!({"type": "text", "text": "x"})).chain(vec![image; count]).collect()
+        };
+        let mut messages = Messages::default();
+        messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
+        let mut send = |role, message: serde_json::Value| {
+            let id = message["tool_call_id"].as_str().map(str::to_owned);
+            messages.raw(role, id.as_deref(), serde_json::value::to_raw_value(&message).unwrap());
+        };
+        send(Role::Tool, json!({"role": "tool", "tool_call_id": "a", "content": images(12), "odd": 1.5}));
+        send(Role::User, json!({"role": "user", "content": images(16), "name": "ada"}));
+        let fitted = fit(messages.finish(), 1, 40_000, UNKNOWN).unwrap();
+        assert!(fitted.trimmed);
+        let told = |at: usize| -> serde_json::Value {
+            serde_json::from_str(fitted.messages[at].to_json().unwrap().get()).unwrap()
+        };
+        for (at, field, kept, left_out) in [(1, "odd", 10, 2), (2, "name", 15, 1)] {
+            let message = told(at);
+            let parts = message["content"].as_array().unwrap();
+            let kinds: Vec<&str> = parts.iter().map(|part| part["type"].as_str().unwrap()).collect();
+            assert_eq!(kinds, [vec!["text"; 1 + left_out], vec!["image_url"; kept]].concat());
+            assert_eq!(parts[left_out]["text"], NO_IMAGE);
+            assert!(message.get(field).is_some(), "everything else stays");
+        }
     }
 
     #[test]

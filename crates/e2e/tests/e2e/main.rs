@@ -13,6 +13,7 @@
 mod bad_start;
 mod browser;
 mod crash;
+mod curl;
 mod drain;
 mod external_sign_in;
 mod hang_up;

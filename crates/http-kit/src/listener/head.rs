@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::Error;
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr_iter, memmem};
+use memchr::memchr_iter;
 
 /// What a connection keeps room for between two heads: most heads fit, small bodies with them.
 const ROOM: usize = 4 * 1024;
@@ -76,14 +76,11 @@ impl Kept {
         let begins = *begins;
         let is_chunked = is_chunked(headers)?;
         let end = match begins {
-            Begins::Here => memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4),
+            Begins::Here => end(bytes)
+                .ok_or_else(|| Error::invalid("invalid_request", "The lines of a head end with CR and LF."))?,
             Begins::Later | Begins::Unseen => bytes.len(),
         };
-        let head = &bytes[..end];
-        if begins == Begins::Here && has_bare_line_feed(head) {
-            return Err(Error::invalid("invalid_request", "The lines of a head end with CR and LF."));
-        }
-        if is_chunked && (begins == Begins::Unseen || has_length(head)) {
+        if is_chunked && (begins == Begins::Unseen || has_length(&bytes[..end])) {
             let message = "A request has Transfer-Encoding or Content-Length, never both; and one with a body waits for \
                            the answer to the one before.";
             return Err(Error::invalid("invalid_request", message));
@@ -113,8 +110,18 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, Error> {
     }
 }
 
-fn has_bare_line_feed(head: &[u8]) -> bool {
-    memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r')
+/// Where the head ends that `bytes` begin with; `None` when one of its lines ends with a bare line feed.
+fn end(bytes: &[u8]) -> Option<usize> {
+    for at in memchr_iter(b'\n', bytes) {
+        let before = &bytes[..at];
+        if !before.ends_with(b"\r") {
+            return None;
+        }
+        if before.ends_with(b"\r\n\r") {
+            return Some(at + 1);
+        }
+    }
+    Some(bytes.len())
 }
 
 fn has_length(head: &[u8]) -> bool {

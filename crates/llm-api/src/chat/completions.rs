@@ -67,7 +67,7 @@ pub(crate) async fn create(
     Asked { hints, referrer }: Asked,
     fields: LogFields,
     request_id: RequestId,
-    ReadJson(request, body): ReadJson<ChatRequest>,
+    ReadJson(request, body): ReadJson<Box<ChatRequest>>,
 ) -> Result<Response> {
     if request.conversation.is_some() {
         keeps.check()?;

@@ -28,6 +28,7 @@ where
         .routes(routes!(revoke::any))
         .routes(routes!(show::show))
         .routes(routes!(show::alias))
+        .routes(routes!(show::beside_conversations))
         .routes(routes!(image::get))
         .with_state(sharing)
 }

@@ -97,6 +97,33 @@ pub(crate) async fn alias(
     answered.unwrap_or_else(|error| open::failed(&headers, error))
 }
 
+/// Read what is shared.
+///
+/// Another name for `GET /v1/share/{share_id}`.
+#[utoipa::path(
+    get, path = "/v1/conversations/share/{share_id}", tag = "sharing", operation_id = "openShareOfConversation",
+    params(("share_id" = String, Path, max_length = 64, description = "The slug in the link; the share's id will do.")),
+    responses(
+        (status = 200, description = "What is shared.", content((View = "application/json"), (String = "text/html"))),
+        (status = 304, description = "It is what `If-None-Match` names."),
+        (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`).",
+            content((ErrorEnvelope = "application/json"), (String = "text/html"))),
+        (status = 404, description = "There is no such share (`share_not_found`).",
+            content((ErrorEnvelope = "application/json"), (String = "text/html"))),
+        (status = 410, description = "It was ended (`share_revoked`), with its conversation or by itself, or its time is \
+            over (`share_expired`).", content((ErrorEnvelope = "application/json"), (String = "text/html"))),
+    )
+)]
+pub(crate) async fn beside_conversations(
+    anyone: Anyone,
+    sharing: State<Sharing>,
+    method: Method,
+    headers: HeaderMap,
+    name: Path<String>,
+) -> Response {
+    alias(anyone, sharing, method, headers, name).await
+}
+
 async fn answer(
     sharing: &Sharing,
     method: &Method,

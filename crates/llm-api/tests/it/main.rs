@@ -11,6 +11,7 @@ mod admin;
 mod auth;
 mod chat;
 mod conversations;
+mod limits;
 mod models;
 mod projects;
 mod sharing;

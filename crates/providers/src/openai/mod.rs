@@ -33,7 +33,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub(crate) use self::failure::Reason;
-pub use self::options::{InvalidOptions, Options};
+pub use self::options::{InvalidOptions, Options, Thinking};
 use self::{
     chunks::Chunks,
     options::{Endpoints, Limits},
@@ -59,6 +59,7 @@ pub struct OpenAi {
     headers: HeaderMap,
     models: Option<Vec<String>>,
     include_usage: bool,
+    thinking: Thinking,
     limits: Limits,
 }
 
@@ -85,6 +86,7 @@ impl OpenAi {
             headers,
             models: options.models.clone(),
             include_usage: options.include_usage,
+            thinking: options.thinking,
             limits: options.limits(),
         })
     }
@@ -125,7 +127,7 @@ impl OpenAi {
     }
 
     async fn whole(&self, call: Call) -> Result<Whole> {
-        let body = request::body(&call, false, self.include_usage);
+        let body = request::body(&call, false, self.include_usage, self.thinking);
         // In its place: as an argument it would be copied three times, and it is large.
         let answering = pin!(async { body::read(self.ask(body).await?, MAX_ANSWER).await });
         // A whole answer's head comes when the model has ended, so only the whole has a limit.
@@ -135,7 +137,7 @@ impl OpenAi {
 
     async fn streamed(&self, call: Call) -> Result<Frames> {
         let begun = Instant::now();
-        let body = request::body(&call, true, self.include_usage);
+        let body = request::body(&call, true, self.include_usage, self.thinking);
         let head_by = begun + self.limits.first_byte.min(self.limits.total);
         let response = timeout_at(head_by, self.ask(body)).await.map_err(too_late)??;
         if !is_event_stream(&response) {

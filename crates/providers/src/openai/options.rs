@@ -30,6 +30,9 @@ pub struct Options {
     /// streams is unknown. Off for servers that refuse `stream_options`.
     #[serde(default = "yes")]
     pub include_usage: bool,
+    /// In which of its own fields it is told whether to think, for requests that say `enable_thinking`.
+    #[serde(default)]
+    pub thinking: Thinking,
     /// Longest wait for the first event of a stream, in seconds. A large model on a small machine that reads a long
     /// prompt may need more.
     #[serde(default = "first_byte")]
@@ -48,6 +51,39 @@ pub struct Options {
     #[serde(default = "breaker_secs")]
     pub breaker_secs: u64,
 }
+
+/// How a server is told whether to think.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// `chat_template_kwargs: {"enable_thinking": false}`, as vLLM, `SGLang` and llama.cpp have it.
+    #[default]
+    ChatTemplateKwargs,
+    /// `reasoning_effort: "none"`, as `OpenAI` and Ollama have it.
+    ReasoningEffort,
+    /// `thinking: {"type": "disabled"}`, as `DeepSeek` and Z.ai have it.
+    Thinking,
+    /// `enable_thinking: false`, as the request has it.
+    EnableThinking,
+}
+
+impl Thinking {
+    /// The field that says it, and its value; no value where the model thinks unless it is told otherwise.
+    pub(super) const fn field(self, on: bool) -> (&'static str, Option<&'static str>) {
+        match (self, on) {
+            (Self::ChatTemplateKwargs, true) => ("chat_template_kwargs", Some("{\"enable_thinking\":true}")),
+            (Self::ChatTemplateKwargs, false) => ("chat_template_kwargs", Some("{\"enable_thinking\":false}")),
+            (Self::ReasoningEffort, true) => ("reasoning_effort", None),
+            (Self::ReasoningEffort, false) => ("reasoning_effort", Some("\"none\"")),
+            (Self::Thinking, true) => ("thinking", Some("{\"type\":\"enabled\"}")),
+            (Self::Thinking, false) => ("thinking", Some("{\"type\":\"disabled\"}")),
+            (Self::EnableThinking, _) => (ENABLE_THINKING, None),
+        }
+    }
+}
+
+/// What requests call it.
+pub(super) const ENABLE_THINKING: &str = "enable_thinking";
 
 const fn yes() -> bool {
     true
@@ -99,6 +135,7 @@ impl Options {
             key: None,
             models: None,
             include_usage: yes(),
+            thinking: Thinking::default(),
             first_byte_secs: first_byte(),
             idle_secs: idle(),
             total_secs: total(),

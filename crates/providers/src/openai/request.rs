@@ -4,36 +4,53 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::options::{ENABLE_THINKING, Thinking};
 use crate::{
     Call,
     scan::{Member, members},
 };
 
 /// The caller's body for the upstream. `streams` is how the answer is wanted; with `include_usage` a streamed answer is
-/// asked to tell its usage even if the caller did not ask.
+/// asked to tell its usage even if the caller did not ask. `thinking` is how the upstream is told whether to think,
+/// unless the caller says that in the upstream's own words.
 ///
 /// A body that needs no change is shared, not copied.
-pub(super) fn body(call: &Call, streams: bool, include_usage: bool) -> Bytes {
+pub(super) fn body(call: &Call, streams: bool, include_usage: bool, thinking: Thinking) -> Bytes {
     let renames = *call.model != *call.request.model;
     let flips = streams != call.request.streams();
     let asks = streams && include_usage && !call.request.wants_usage();
-    if !renames && !flips && !asks {
+    let thinks = call.request.enable_thinking.map(|on| (on, thinking.field(on)));
+    let thinks = thinks.filter(|_| thinking != Thinking::EnableThinking);
+    if !renames && !flips && !asks && thinks.is_none() {
         return call.body.clone();
     }
     // The body was parsed before, so it is UTF-8.
     let Ok(text) = std::str::from_utf8(&call.body) else { return call.body.clone() };
     let mut edits = Edits::default();
-    let (mut has_stream, mut has_options) = (false, false);
-    let mut missing = usize::from(renames) + usize::from(flips) + usize::from(asks);
+    let (mut has_stream, mut has_options, mut has_thinking) = (false, false, false);
+    let mut missing = usize::from(renames) + usize::from(flips) + usize::from(asks) + 2 * usize::from(thinks.is_some());
+    let mut before = None;
     for member in members(text) {
+        let end = member.at.end;
+        let before = before.replace(end);
         if renames && member.is("model") {
             edits.replace(member.at, json(&call.model));
         } else if flips && member.is("stream") {
             edits.replace(member.at, streams.to_string());
             has_stream = true;
         } else if asks && member.is("stream_options") {
-            edits.replace(member.at.clone(), with_usage(&member));
+            edits.replace(member.at.clone(), with(&member, "include_usage", true));
             has_options = true;
+        } else if thinks.is_some() && member.is(ENABLE_THINKING) {
+            edits.remove(text, before, end);
+        } else if let Some((on, (name, _))) = thinks
+            && member.is(name)
+        {
+            let is_said = members(member.value).any(|inner| inner.is(ENABLE_THINKING));
+            if thinking == Thinking::ChatTemplateKwargs && !is_said {
+                edits.replace(member.at.clone(), with(&member, ENABLE_THINKING, on));
+            }
+            has_thinking = true;
         } else {
             continue;
         }
@@ -49,13 +66,16 @@ pub(super) fn body(call: &Call, streams: bool, include_usage: bool) -> Bytes {
     if asks && !has_options {
         front.push_str("\"stream_options\":{\"include_usage\":true},");
     }
+    if let Some((_, (name, Some(value)))) = thinks.filter(|_| !has_thinking) {
+        front.extend(["\"", name, "\":", value, ","]);
+    }
     edits.apply(text, &front)
 }
 
-/// The caller's stream options, with the usage asked for.
-fn with_usage(options: &Member<'_>) -> String {
-    let mut text = String::from("{\"include_usage\":true");
-    for member in members(options.value).filter(|member| !member.is("include_usage")) {
+/// An object of the caller's that says so.
+fn with(options: &Member<'_>, name: &str, on: bool) -> String {
+    let mut text = format!("{{\"{name}\":{on}");
+    for member in members(options.value).filter(|member| !member.is(name)) {
         text.push_str(",\"");
         text.push_str(member.key);
         text.push_str("\":");
@@ -78,12 +98,21 @@ impl Edits {
         self.0.push((at, with));
     }
 
+    /// Takes the member out that ends at `end`, with a comma; the one before it ends at `before`.
+    fn remove(&mut self, text: &str, before: Option<usize>, end: usize) {
+        let at = match before {
+            Some(before) => before..end,
+            None => behind(text, 0, '{')..behind(text, end, ','),
+        };
+        self.replace(at, String::new());
+    }
+
     /// The text with its replacements, and with `front` behind its opening brace. The object is not empty: it has a
     /// model.
     fn apply(&self, text: &str, front: &str) -> Bytes {
         let added: usize = self.0.iter().map(|(_, with)| with.len()).sum();
         let mut edited = Vec::with_capacity(text.len() + added + front.len());
-        let brace = text.find('{').map_or(0, |at| at + 1);
+        let brace = behind(text, 0, '{');
         edited.extend_from_slice(&text.as_bytes()[..brace]);
         edited.extend_from_slice(front.as_bytes());
         let mut from = brace;
@@ -95,6 +124,11 @@ impl Edits {
         edited.extend_from_slice(&text.as_bytes()[from..]);
         edited.into()
     }
+}
+
+/// The place behind the next `letter`.
+fn behind(text: &str, from: usize, letter: char) -> usize {
+    text[from..].find(letter).map_or(from, |at| from + at + 1)
 }
 
 #[cfg(test)]
@@ -121,14 +155,18 @@ mod tests {
     }
 
     fn sent(text: &str, model: &str, streams: bool) -> String {
-        String::from_utf8(body(&call(text, model), streams, true).to_vec()).unwrap()
+        told(text, model, streams, Thinking::default())
+    }
+
+    fn told(text: &str, model: &str, streams: bool, thinking: Thinking) -> String {
+        String::from_utf8(body(&call(text, model), streams, true, thinking).to_vec()).unwrap()
     }
 
     #[test]
     fn what_fits_is_not_touched() {
         let text = r#"{"model":"m","messages":[{"role":"user","content":"hi"}], "x" : 1.0 }"#;
         let call = call(text, "m");
-        let body = body(&call, false, true);
+        let body = body(&call, false, true, Thinking::default());
         assert_eq!(body.as_ptr(), call.body.as_ptr());
     }
 
@@ -162,7 +200,43 @@ mod tests {
             }
         }
         let call = call(&format!("{{{base}}}"), "m");
-        assert_eq!(body(&call, true, false), call.body);
+        assert_eq!(body(&call, true, false, Thinking::default()), call.body);
+    }
+
+    #[test]
+    fn whether_to_think_is_said_in_the_upstreams_words() {
+        use Thinking::{ChatTemplateKwargs, EnableThinking, ReasoningEffort, Thinking as Object};
+        let base = r#""model":"m","messages":[{"role":"user","content":"hi"}]"#;
+        let off = r#""enable_thinking" : false"#;
+        for (thinking, said) in [
+            (ChatTemplateKwargs, r#""chat_template_kwargs":{"enable_thinking":false},"#),
+            (ReasoningEffort, r#""reasoning_effort":"none","#),
+            (Object, r#""thinking":{"type":"disabled"},"#),
+        ] {
+            for text in [format!("{{{off},{base}}}"), format!("{{{base}, {off}}}")] {
+                assert_eq!(told(&text, "m", false, thinking), format!("{{{said}{base}}}"));
+            }
+            let text = format!(r#"{{"x":1,{off},{base}}}"#);
+            assert_eq!(told(&text, "m", false, thinking), format!(r#"{{{said}"x":1,{base}}}"#));
+        }
+        let on = format!(r#"{{{base},"enable_thinking":true}}"#);
+        assert_eq!(told(&on, "m", false, ReasoningEffort), format!("{{{base}}}"));
+        assert_eq!(told(&on, "m", false, EnableThinking), on);
+        // What the caller says in these words stays.
+        for own in [r#""reasoning_effort":"low""#, r#""reasoning_effort":null"#] {
+            let text = format!("{{{own},{off},{base}}}");
+            assert_eq!(told(&text, "m", false, ReasoningEffort), format!("{{{own},{base}}}"));
+        }
+        for (own, expected) in [
+            (json!({"a": 1}), json!({"a": 1, "enable_thinking": false})),
+            (json!({"a": 1, "enable_thinking": true}), json!({"a": 1, "enable_thinking": true})),
+            (json!(null), json!({"enable_thinking": false})),
+        ] {
+            let text = format!(r#"{{{base},"chat_template_kwargs":{own},{off},"stream":true}}"#);
+            let sent: Value = serde_json::from_str(&told(&text, "n", true, ChatTemplateKwargs)).unwrap();
+            assert_eq!((&sent["chat_template_kwargs"], &sent["model"]), (&expected, &json!("n")));
+            assert!(sent.get("enable_thinking").is_none() && sent["stream_options"]["include_usage"] == true);
+        }
     }
 
     #[test]

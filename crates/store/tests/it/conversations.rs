@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use domain::{Clock, Kind, conversation::Conversation, ids::ProjectId};
 use testkit::{database::Database, on_both_databases};
 
-use crate::support::{HOUR, NOW, a_conversation, append, insert_conversation, insert_user, open};
+use crate::support::{HOUR, NOW, a_conversation, append, insert_conversation, insert_user, open, somebody_waits};
 
 on_both_databases! {
     async fn conversations_come_back_as_they_went_in(database: Database) {
@@ -141,13 +141,6 @@ on_both_databases! {
         if !database.is_postgres() {
             assert_eq!(database.number("SELECT COUNT(*) FROM conversation_search_due").await, 0);
         }
-    }
-}
-
-/// Waits until a statement of this database waits for another's lock.
-async fn somebody_waits(database: &Database) {
-    while database.number("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::store::{CountedProject, MemoryFilter, NameTaken, Store};
 use domain::{
     Clock,
+    conversation::Conversation,
     ids::{ConversationId, MemoryId, ProjectId},
     memory::{Memory, MemoryKind, MemorySource},
     page::{Order, PageRequest},
@@ -13,7 +14,7 @@ use domain::{
 };
 use testkit::{database::Database, on_both_databases};
 
-use crate::support::{HOUR, NOW, insert_user, open};
+use crate::support::{HOUR, NOW, a_conversation, append, insert_conversation, insert_user, open, somebody_waits};
 
 /// The `n`th project of `user`, later in order than those before it.
 pub(crate) fn a_project(user: &User, n: u64) -> Project {
@@ -255,5 +256,39 @@ on_both_databases! {
         assert_eq!(steps, [2, 1, 1]);
         assert_eq!(database.number("SELECT CAST(COUNT(*) AS BIGINT) FROM projects").await, 2);
         assert_eq!(database.number("SELECT CAST(COUNT(*) AS BIGINT) FROM memories").await, 6);
+    }
+}
+
+#[tokio::test]
+async fn a_projects_conversations_are_taken_in_the_order_in_which_others_take_them() {
+    let database = Database::postgres().await;
+    let store = open(&database).await;
+    let ada = insert_user(&store).await;
+    let project = a_project(&ada, 0);
+    insert(&store, &project).await;
+    let within = |n| Conversation { project_id: Some(project.id.clone()), ..a_conversation(&ada, n) };
+    // The first is written anew: the database finds it behind the second.
+    let (one, two) = (within(1), within(0));
+    insert_conversation(&store, &one).await;
+    insert_conversation(&store, &two).await;
+    append(&store, &one, None, &["hello"]).await;
+    for with_conversations in [false, true] {
+        let mut first = store.write().await.unwrap();
+        first.lock_conversation(&ada.id, &one.id).await.unwrap().unwrap();
+        let deleting = async {
+            let mut second = store.write().await.unwrap();
+            assert!(second.delete_project(&ada.id, &project.id, NOW).await.unwrap());
+            if with_conversations {
+                second.delete_conversations_of_project(&ada.id, &project.id, NOW).await.unwrap()
+            } else {
+                second.detach_conversations(&ada.id, &project.id).await.unwrap()
+            }
+        };
+        let locking = async {
+            somebody_waits(&database).await;
+            first.lock_conversation(&ada.id, &two.id).await.unwrap().unwrap();
+            drop(first);
+        };
+        assert_eq!(tokio::join!(deleting, locking).0, 2);
     }
 }

@@ -11,9 +11,9 @@ use domain::{
     share::{Image, Name, Share, Slug},
     user::User,
 };
-use testkit::on_both_databases;
+use testkit::{database::Database, on_both_databases};
 
-use crate::support::{HOUR, NOW, insert_user, open};
+use crate::support::{HOUR, NOW, insert_user, open, somebody_waits};
 
 async fn converse(store: &Store, user: &User) -> ConversationId {
     let id = ConversationId::new(&Clock::System);
@@ -200,4 +200,30 @@ on_both_databases! {
             assert_eq!(tx.share_image(&share.id, 1).await.unwrap().is_some(), is_left);
         }
     }
+}
+
+#[tokio::test]
+async fn shares_are_replaced_in_the_order_in_which_their_readers_are_counted() {
+    let database = Database::postgres().await;
+    let store = open(&database).await;
+    let ada = insert_user(&store).await;
+    let conversation = converse(&store, &ada).await;
+    // The later one was written first: the order in which the database finds them.
+    let (one, two) = (a_share(&ada, &conversation, 0), a_share(&ada, &conversation, 1));
+    insert(&store, &two).await;
+    insert(&store, &one).await;
+    let mut readers = store.write().await.unwrap();
+    readers.count_share_views(&one.id, 1, NOW).await.unwrap();
+    let replacing = async {
+        let mut owner = store.write().await.unwrap();
+        let revoked = owner.revoke_shares(&ada.id, &conversation, NOW).await.unwrap();
+        owner.commit().await.unwrap();
+        revoked
+    };
+    let counting = async {
+        somebody_waits(&database).await;
+        readers.count_share_views(&two.id, 1, NOW).await.unwrap();
+        readers.commit().await.unwrap();
+    };
+    assert_eq!(tokio::join!(replacing, counting).0, 2);
 }

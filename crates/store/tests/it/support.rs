@@ -156,3 +156,10 @@ pub(crate) fn text_of(item: &Item) -> String {
     let begin = item.body.rfind(r#""text":""#).unwrap() + r#""text":""#.len();
     item.body[begin..item.body.len() - r#""}]}"#.len()].to_owned()
 }
+
+/// Waits until a statement of this database waits for another's lock.
+pub(crate) async fn somebody_waits(database: &Database) {
+    while database.number("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

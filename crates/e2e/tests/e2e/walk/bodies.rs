@@ -1,4 +1,6 @@
-//! The least body that an operation takes, made of what its document says.
+//! The bodies that an operation takes, as its document says: the least one, and the fields there are.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -11,6 +13,27 @@ pub(super) fn least(document: &Value, said: &Value) -> Option<Value> {
     match content.get("example") {
         Some(example) => Some(example.clone()),
         None => Some(of_schema(document, &content["schema"], 0)),
+    }
+}
+
+/// The names of the fields that an operation's body may have, those of objects within it included.
+pub(super) fn fields(document: &Value, said: &Value) -> BTreeSet<String> {
+    let content = &resolve(document, &said["requestBody"])["content"]["application/json"];
+    let mut found = BTreeSet::new();
+    collect(document, &content["schema"], 0, &mut found);
+    found
+}
+
+fn collect(document: &Value, schema: &Value, depth: usize, found: &mut BTreeSet<String>) {
+    let schema = resolve(document, schema);
+    assert!(depth < 16, "a schema that ends: {schema}");
+    let lists = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|keyword| schema[keyword].as_array()).flatten();
+    for part in lists.chain(schema.get("items")) {
+        collect(document, part, depth + 1, found);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        found.insert(name.clone());
+        collect(document, property, depth + 1, found);
     }
 }
 

@@ -30,6 +30,7 @@ const OPEN: [(&str, &str, &[&str]); 5] = [
             "GET /v1/share/{share_id}",
             "GET /v1/share/{share_id}/images/{number}",
             "GET /v1/public/shares/{share_id}",
+            "GET /v1/conversations/share/{share_id}",
             "GET /healthz",
             "GET /readyz",
         ],

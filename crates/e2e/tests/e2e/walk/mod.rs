@@ -70,7 +70,7 @@ async fn document(server: &Server, service: &str) -> Value {
 }
 
 /// Runs a command on the server's data, such as `key create`; what it printed.
-fn on_data(server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn on_data(server: &Server, arguments: &[&str]) -> String {
     let done = command(arguments).arg("--data").arg(server.data()).output().unwrap();
     assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim().to_owned()

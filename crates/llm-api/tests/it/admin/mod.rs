@@ -28,6 +28,6 @@ async fn sign_in(app: &App, name: &str) -> Client {
     app.anonymous().bearer(signed_in.access_token.expose())
 }
 
-async fn admin(app: &App) -> (Client, User) {
+pub(crate) async fn admin(app: &App) -> (Client, User) {
     account(app, "root", vec![Role::User, Role::Admin]).await
 }

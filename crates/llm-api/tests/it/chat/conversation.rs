@@ -321,6 +321,12 @@ testkit::on_both_databases! {
             assert_eq!(answer["trimmed"], is_trimmed, "{count}");
             assert_eq!(told(&upstream).len(), 2_001);
         }
+        // Who asks again is told as much: of the newest 2 000 the last is the answer that another takes the place of.
+        let newest = guest.get(&format!("{path}/items?limit=1")).await.expect(200).json()["data"][0].clone();
+        assert_eq!(newest["role"], "assistant");
+        let again = format!("{path}/items/{}/regenerate", newest["id"].as_str().unwrap());
+        guest.post(&again, &json!({"model": "upstream-chat"})).await.expect(200);
+        assert_eq!(told(&upstream).len(), 1_999);
     }
 
     async fn only_so_many_bytes_of_a_history_are_told(database: Database) {

@@ -88,8 +88,11 @@ async fn deep_research_is_asked_for_in_the_body() {
     assert_eq!(applied(&guest, &body).await, "deep_research");
     assert!(told(&upstream).as_str().unwrap().starts_with("Research this question in depth"));
     assert_eq!(upstream.chats().pop().unwrap().json().get("deep_research"), None);
-    body["deep_research"] = json!(false);
+    (body["deep_research"], body["store_reasoning"], body["store"]) = (json!(false), json!(true), json!(true));
     assert_eq!(applied(&guest, &body).await, "");
+    let sent = upstream.chats().pop().unwrap().json();
+    assert!(sent.get("deep_research").is_none() && sent.get("store_reasoning").is_none(), "{sent}");
+    assert_eq!(sent["store"], true, "without a conversation it is for the upstream to understand");
     body["deep_research"] = json!("yes");
     assert_eq!(guest.post(PATH, &body).await.error().2.as_deref(), Some("deep_research"));
 }
@@ -185,6 +188,37 @@ testkit::on_both_databases! {
         crate::conversations::patch(&guest, "/v1/users/me/settings", &prefers).await.expect(200);
         body["deep_research"] = json!(null);
         assert_eq!(applied(&guest, &body).await, "timing");
+    }
+
+    async fn whether_to_think_reaches_the_model(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let thinks = |body: serde_json::Value| {
+            let (guest, upstream) = (&guest, &upstream);
+            async move {
+                guest.post(PATH, &body).await.expect(200);
+                let sent = upstream.chats().pop().unwrap().json();
+                assert!(sent.get("enable_thinking").is_none_or(serde_json::Value::is_null), "{sent}");
+                sent.pointer("/chat_template_kwargs/enable_thinking").cloned()
+            }
+        };
+        let mut body = question("Why is the sky blue?");
+        for conversation in [json!(null), json!({})] {
+            body["conversation"] = conversation;
+            for said in [None, Some(json!(false)), Some(json!(true))] {
+                body["enable_thinking"] = said.clone().unwrap_or_default();
+                assert_eq!(thinks(body.clone()).await, said);
+            }
+        }
+        let prefers = json!({"preferences": {"enable_thinking": false}});
+        crate::conversations::patch(&guest, "/v1/users/me/settings", &prefers).await.expect(200);
+        body["enable_thinking"] = json!(null);
+        assert_eq!(thinks(body.clone()).await, Some(json!(false)));
+        body["enable_thinking"] = json!(true);
+        assert_eq!(thinks(body.clone()).await, Some(json!(true)));
+        (body["enable_thinking"], body["conversation"]) = (json!(null), json!(null));
+        assert_eq!(thinks(body).await, None, "preferences are for conversations");
     }
 
     async fn dialects_of_clients_are_understood(database: Database) {

@@ -38,8 +38,10 @@ on_both_databases! {
         let slug = share["slug"].as_str().unwrap();
         let page = world.page(&link(&share)).await.expect(200).text();
         assert!(page.contains(&format!("<img src=\"{slug}/images/1\"")), "{page}");
-        let page = world.page(&format!("/v1/public/shares/{slug}")).await.expect(200).text();
-        assert!(page.contains(&format!("<img src=\"../../share/{slug}/images/1\"")), "{page}");
+        for alias in ["public/shares", "conversations/share"] {
+            let page = world.page(&format!("/v1/{alias}/{slug}")).await.expect(200).text();
+            assert!(page.contains(&format!("<img src=\"../../share/{slug}/images/1\"")), "{page}");
+        }
 
         world.guest.delete(&format!("/v1/shares/{slug}")).await.expect(200);
         assert_eq!(world.app.anonymous().get(&path).await.error(), (410, "share_revoked".to_owned(), None));

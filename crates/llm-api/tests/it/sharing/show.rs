@@ -25,9 +25,12 @@ on_both_databases! {
                 },
             })
         );
-        for path in
-            [link(&share), format!("/v1/share/{}", share["id"].as_str().unwrap()), format!("/v1/public/shares/{slug}")]
-        {
+        for path in [
+            link(&share),
+            format!("/v1/share/{}", share["id"].as_str().unwrap()),
+            format!("/v1/public/shares/{slug}"),
+            format!("/v1/conversations/share/{slug}"),
+        ] {
             assert_eq!(world.app.anonymous().get(&path).await.expect(200).body, public.body, "{path}");
             let page = world.page(&path).await.expect(200).text();
             for private in ["SECRET", world.owner.as_str(), world.conversation.as_str(), "guest-", "MAIN"] {

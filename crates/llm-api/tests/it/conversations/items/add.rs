@@ -131,6 +131,43 @@ testkit::on_both_databases! {
             let error = guest.post(&path, &body).await.error();
             assert_eq!(error, (400, code.to_owned(), Some(param.to_owned())));
         }
+        let text = |length: usize| "\u{e9}".repeat(length);
+        let size = |kind: &str, megabytes: u64| json!({"type": kind, "size": megabytes * 1_000_000});
+        // Each limit of a part: what is just within it, what is over it, and the field that is named.
+        for (within, over, field) in [
+            (json!({"type": "input_text", "text": text(100_000)}), json!({"type": "input_text", "text": text(100_001)}), "text"),
+            (json!({"type": "refusal", "refusal": text(100_000)}), json!({"type": "refusal", "refusal": text(100_001)}), "refusal"),
+            (json!({"type": "code", "code": text(50_000)}), json!({"type": "code", "code": text(50_001)}), "code"),
+            (json!({"type": "thinking", "thinking": text(50_000)}), json!({"type": "thinking", "thinking": text(50_001)}), "thinking"),
+            (json!({"type": "tool_calls", "tool_calls": vec![json!({}); 16]}), json!({"type": "tool_calls", "tool_calls": vec![json!({}); 17]}), "tool_calls"),
+            (
+                json!({"type": "output_text", "text": "x", "annotations": vec![json!({}); 100]}),
+                json!({"type": "output_text", "text": "x", "annotations": vec![json!({}); 101]}),
+                "annotations",
+            ),
+            (size("audio", 25), size("audio", 26), "size"),
+            (size("image", 20), size("image", 21), "size"),
+            (size("file", 512), size("file", 513), "size"),
+        ] {
+            let param = format!("items[0].content[1].{field}");
+            let with = |part: Value| json!({"items": [{"role": "assistant", "content": [{"type": "text", "text": "x"}, part]}]});
+            let error = guest.post(&path, &with(over)).await.error();
+            assert_eq!(error, (400, "invalid_parameter".to_owned(), Some(param.clone())));
+            let elsewhere = make(&app, &guest, &json!({})).await;
+            let kept = guest.post(&format!("{elsewhere}/items"), &with(within)).await;
+            assert_eq!(kept.status.as_u16(), 200, "{param}: {}", kept.text());
+        }
+        for (item, param) in [
+            (json!({"role": "user", "content": text(100_001)}), "content"),
+            (json!({"role": "user", "content": vec![json!({"type": "text", "text": "x"}); 101]}), "content"),
+            (json!({"role": "user", "content": []}), "content"),
+            (json!({"type": "mcp_call", "call_id": "c".repeat(257)}), "call_id"),
+            (json!({"role": "boss", "content": "x"}), "role"),
+            (json!({"role": "user", "content": "x", "status": "done"}), "status"),
+        ] {
+            let error = guest.post(&path, &item).await.error();
+            assert_eq!(error, (400, "invalid_parameter".to_owned(), Some(param.to_owned())));
+        }
         let call = json!({"type": "mcp_call", "call_id": "c"});
         guest.post(&path, &call).await.expect(201);
         let error = guest.post(&path, &json!({"items": [{"role": "user", "content": "x"}, call]})).await.error();

@@ -16,6 +16,8 @@ on_both_databases! {
             of_project.expect(200).json(),
             json!({"object": "memory.list.deleted", "deleted": true, "deleted_count": 1})
         );
+        let foreign = other.delete(&format!("{PATH}?project_id={}", project["id"].as_str().unwrap())).await.error();
+        assert_eq!(foreign, (404, "project_not_found".to_owned(), Some("project_id".to_owned())));
         assert_eq!(guest.delete(PATH).await.expect(200).json()["deleted_count"], 2);
         assert_eq!(guest.delete(PATH).await.expect(200).json()["deleted_count"], 0);
         assert!(texts(&guest).await.is_empty());

@@ -40,12 +40,15 @@ on_both_databases! {
         let app = App::on(database).await;
         let (guest, other) = (app.guest().await, app.guest().await);
         let foreign = keep(&other, "Likes tea").await["id"].as_str().unwrap().to_owned();
+        let theirs = other.post("/v1/projects", &json!({"name": "Theirs"})).await.expect(201).json();
+        let theirs = theirs["id"].as_str().unwrap();
         for (query, status, code, param) in [
             (format!("after={foreign}"), 400, "invalid_cursor", "after"),
             ("after=x".to_owned(), 400, "invalid_cursor", "after"),
             ("kind=all".to_owned(), 400, "invalid_parameter", "kind"),
             ("limit=0".to_owned(), 400, "invalid_parameter", "limit"),
             ("project_id=x".to_owned(), 404, "project_not_found", "project_id"),
+            (format!("project_id={theirs}"), 404, "project_not_found", "project_id"),
         ] {
             let error = guest.get(&format!("{PATH}?{query}")).await.error();
             assert_eq!(error, (status, code.to_owned(), Some(param.to_owned())), "{query}");
