@@ -73,11 +73,12 @@ impl TrustedProxies {
         !self.0.is_empty() && self.0.iter().any(|net| net.contains(&address.to_canonical()))
     }
 
-    /// The client's address of a request that came from `peer`.
-    pub(crate) fn client(&self, peer: IpAddr, header: ForwardedHeader, headers: &HeaderMap) -> IpAddr {
+    /// The client's address of a request that came from `peer`; none where a listed proxy names nobody, since that must
+    /// not pass for the proxy's own.
+    pub(crate) fn client(&self, peer: IpAddr, header: ForwardedHeader, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
-            return peer;
+            return Some(peer);
         }
         match header {
             ForwardedHeader::XForwardedFor => self.follow(peer, from_the_right(headers, &X_FORWARDED_FOR, plain)),
@@ -86,16 +87,15 @@ impl TrustedProxies {
     }
 
     /// Goes back along the proxies until one address is none of them, or is not known.
-    fn follow(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+    fn follow(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut client = peer;
         for hop in hops.take(MAX_HOPS) {
-            let Some(hop) = hop else { break };
-            client = hop;
-            if !self.contains(hop) {
+            client = hop?;
+            if !self.contains(client) {
                 break;
             }
         }
-        client
+        Some(client)
     }
 }
 
@@ -185,7 +185,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddr {
 mod tests {
     use super::*;
 
-    /// The client's address, for proxies in 10.0.0.0/8 and on loopback.
+    /// The client's address, for proxies in 10.0.0.0/8 and on loopback; `nobody` where none is known.
     fn client(peer: &str, header: ForwardedHeader, lines: &[(&'static str, &str)]) -> String {
         let proxies = ["10.0.0.0/8", "127.0.0.1", "2001:db8:ffff::/48"].map(str::to_owned).to_vec();
         let proxies = TrustedProxies::try_from(proxies).unwrap();
@@ -193,7 +193,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        proxies.client(peer.parse().unwrap(), header, &headers).to_string()
+        let client = proxies.client(peer.parse().unwrap(), header, &headers);
+        client.map_or_else(|| "nobody".to_owned(), |client| client.to_string())
     }
 
     fn x_forwarded_for(peer: &str, lines: &[&str]) -> String {
@@ -214,7 +215,7 @@ mod tests {
         let nobody = TrustedProxies::default();
         let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_static("198.51.100.1"))]);
         let loopback = "127.0.0.1".parse().unwrap();
-        assert_eq!(nobody.client(loopback, ForwardedHeader::XForwardedFor, &headers), loopback);
+        assert_eq!(nobody.client(loopback, ForwardedHeader::XForwardedFor, &headers), Some(loopback));
     }
 
     #[test]
@@ -244,10 +245,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_row() {
+    fn what_is_no_address_is_nobodys() {
         for odd in ["unknown", "", "a.example", "203.0.113.7 198.51.100.1", "203.0.113", "1.2.3.4:x", "\u{e9}"] {
             let line = format!("198.51.100.1, {odd}, 10.9.9.9");
-            assert_eq!(x_forwarded_for("10.0.0.1", &[&line]), "10.9.9.9", "{odd}");
+            assert_eq!(x_forwarded_for("10.0.0.1", &[&line]), "nobody", "{odd}");
+            assert_eq!(x_forwarded_for("127.0.0.1", &[odd]), "nobody", "{odd}");
         }
         let endless = vec!["10.0.0.2"; 1_000].join(",");
         assert_eq!(x_forwarded_for("10.0.0.1", &[&format!("198.51.100.1,{endless}")]), "10.0.0.2");
@@ -269,11 +271,11 @@ mod tests {
             ("by=203.0.113.43; FOR=192.0.2.60 ; host=\"a,for=1.2.3.4\"", "192.0.2.60"),
             ("for=192.0.2.43, for=198.51.100.17", "198.51.100.17"),
             ("for=198.51.100.17, for=10.1.1.1;proto=https", "198.51.100.17"),
-            ("for=198.51.100.17, for=_hidden", "10.0.0.1"),
-            ("for=198.51.100.17, for=unknown", "10.0.0.1"),
-            ("for=198.51.100.17, proto=https", "10.0.0.1"),
-            ("proto=https", "10.0.0.1"),
-            ("", "10.0.0.1"),
+            ("for=198.51.100.17, for=_hidden", "nobody"),
+            ("for=198.51.100.17, for=unknown", "nobody"),
+            ("for=198.51.100.17, proto=https", "nobody"),
+            ("proto=https", "nobody"),
+            ("", "nobody"),
         ] {
             assert_eq!(of_forwarded(&[line]), client, "{line}");
         }
@@ -286,7 +288,7 @@ mod tests {
         for client in ["for=1.2.3.4;x=\"", "for=1.2.3.4, x=\"a", "for=\"1.2.3.4", "for=1.2.3.4;x=a\""] {
             for proxy in ["for=192.0.2.43", "for=\"[2001:db8::1]\";proto=https", "for=192.0.2.43;host=\"b\""] {
                 let seen = of_forwarded(&[&format!("{client}, {proxy}")]);
-                assert!(["10.0.0.1", "192.0.2.43", "2001:db8::1"].contains(&seen.as_str()), "{client} {proxy}: {seen}");
+                assert!(["nobody", "192.0.2.43", "2001:db8::1"].contains(&seen.as_str()), "{client} {proxy}: {seen}");
             }
         }
     }

@@ -163,11 +163,11 @@ impl Edge {
         &self.shared.options.trusted_proxies
     }
 
-    /// The client's address; none for what did not come over a network.
+    /// The client's address; none for what did not come over a network, or through a proxy that names nobody.
     fn client(&self, request: &Request<Body>) -> Option<IpAddr> {
         let PeerAddr(peer) = request.extensions().get()?;
         let EdgeOptions { trusted_proxies, forwarded_header, .. } = &self.shared.options;
-        Some(trusted_proxies.client(peer.ip(), *forwarded_header, request.headers()))
+        trusted_proxies.client(peer.ip(), *forwarded_header, request.headers())
     }
 
     /// Counts a request for its caller, if there are limits.

@@ -1,7 +1,7 @@
 //! `GET /auth/callback`: back from the sign-in page (E03).
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::Error;
@@ -34,9 +34,14 @@ use crate::acting::Acting;
 pub(crate) async fn callback(
     _: Anyone,
     Acting(identity): Acting,
+    method: Method,
     headers: HeaderMap,
     Query(answer): Query<Answer>,
 ) -> Result<Response> {
+    // Who asks only what there is (previews of links do) uses nothing up.
+    if method == Method::HEAD {
+        return Ok(StatusCode::OK.into_response());
+    }
     let Arrival { redirect_url, outcome } = identity.arrive(&answer, browser(&identity, &headers)).await?;
     let (target, kept) = match outcome {
         Ok(Arrived::SignedIn(sign_in)) => {

@@ -1,4 +1,4 @@
-use http::header;
+use http::{Method, header};
 
 use super::sign_in::{Browser, with_ada};
 use crate::support::{App, ISSUER};
@@ -37,6 +37,8 @@ on_both_databases! {
         with_ada(&app).await;
         let browser = Browser::begin(&app, "").await;
         let granted = browser.submit(&FILLED).await.expect(303);
+        let target = granted.headers[header::LOCATION].to_str().unwrap().strip_prefix(ISSUER).unwrap();
+        let _looked = app.anonymous().call(Method::HEAD, target, None).await.expect(200);
         let _landed = browser.follow(&granted).await.expect(302);
         assert_eq!(browser.follow(&granted).await.error().1, "invalid_state");
 
