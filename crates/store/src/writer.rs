@@ -89,22 +89,15 @@ impl Writer {
             let desk = tokio::time::timeout(self.0.wait, Arc::clone(&self.0.desk).lock_owned()).await;
             desk.map_err(|_| StoreError::Unavailable(None))?
         };
-        Ok(Turn { desk: Some(self.open(desk).await?), writer: self.clone() })
-    }
-
-    /// Joins the transaction that is open, or begins one.
-    async fn open(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<OwnedMutexGuard<Desk>> {
-        if desk.group.is_none() {
-            desk = match desk.begin(&self.0.file, Duration::ZERO) {
-                Err(error) if is_busy(&error) => {
-                    let file = self.0.file.clone();
-                    let patient = self.0.tasks.spawn_blocking(move || desk.begin(&file, BUSY_TIMEOUT).map(|()| desk));
-                    patient.await.unwrap_or(Err(StoreError::Unavailable(None)))?
-                }
-                begun => begun.map(|()| desk)?,
-            };
+        // From here on the turn is given back by whoever leaves, and by the thread that nobody waits for any more.
+        let mut turn = Turn { desk: Some(desk), writer: self.clone() };
+        match turn.open(Duration::ZERO) {
+            Err(error) if is_busy(&error) => {
+                let patient = self.0.tasks.spawn_blocking(move || turn.open(BUSY_TIMEOUT).map(|()| turn));
+                patient.await.unwrap_or(Err(StoreError::Unavailable(None)))
+            }
+            opened => opened.map(|()| turn),
         }
-        Ok(desk)
     }
 
     /// The connection by itself, without a turn.
@@ -176,9 +169,8 @@ impl Desk {
         let begun = run(connection, BEGIN);
         connection.busy_timeout(BUSY_TIMEOUT)?;
         begun?;
-        run(connection, TURN)?;
         self.group = Some(Group::default());
-        Ok(())
+        run(connection, TURN)
     }
 
     /// Keeps what this turn wrote, and opens the next one; gives what will tell its fate.
@@ -266,6 +258,14 @@ impl Turn {
     #[expect(clippy::expect_used, reason = "a turn that has begun holds its connection, and what ends it consumes it")]
     pub(crate) fn connection(&mut self) -> &mut Connection {
         self.desk.as_mut().and_then(|desk| desk.connection.as_mut()).expect("the turn has ended")
+    }
+
+    /// Joins the transaction that is open, or begins one, for which other processes are waited for no longer than `wait`.
+    fn open(&mut self, wait: Duration) -> Result<()> {
+        match self.desk.as_mut() {
+            Some(desk) if desk.group.is_none() => desk.begin(&self.writer.0.file, wait),
+            _ => Ok(()),
+        }
     }
 
     /// Makes what was written permanent, together with what others write who wait already.
@@ -478,6 +478,23 @@ mod tests {
         };
         tokio::time::timeout(PATIENCE, written).await.unwrap();
         assert!(!fixture.seen().contains(&2));
+    }
+
+    #[tokio::test]
+    async fn one_that_leaves_while_another_process_writes_keeps_nothing_locked() {
+        let fixture = Fixture::new().await;
+        let other = Connection::open(&fixture.file.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut waiting = Box::pin(fixture.writer.begin());
+        let soon = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
+        assert!(soon.is_err(), "the other one has the lock");
+        drop(waiting);
+        other.execute_batch("COMMIT").unwrap();
+        // The turn that nobody waits for begins now, and has to end by itself.
+        let desk = tokio::time::timeout(PATIENCE, fixture.writer.0.desk.lock()).await.unwrap();
+        assert!(desk.group.is_none());
+        other.busy_timeout(Duration::ZERO).unwrap();
+        other.execute("INSERT INTO rows (id) VALUES (1)", ()).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
