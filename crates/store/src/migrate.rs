@@ -63,7 +63,7 @@ fn known() -> i64 {
 
 /// Applies what is missing.
 pub(crate) async fn run(engine: &Engine, now: domain::Timestamp) -> Result<(), StoreError> {
-    // A file without tables is brought up by its writer; a reader would only wait for it.
+    // One that is up to date is found to be so without its writer.
     if version(&mut Reader(engine.read().await?)).await? == Some(known()) {
         return Ok(());
     }

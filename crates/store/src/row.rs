@@ -66,8 +66,20 @@ macro_rules! column_name {
 }
 pub(crate) use column_name;
 
+/// Reads the rows of one statement, each as a `T`. Where its columns stand is looked up in the first.
+pub(crate) fn reader<T: FromRow>() -> impl FnMut(&Row<'_>) -> Result<T> {
+    let mut places = None;
+    move |row| {
+        let places = match &mut places {
+            Some(places) => places,
+            unknown => unknown.insert(self::places::<T>(row)?),
+        };
+        T::read(&mut Cells { row, places, taken: 0 })
+    }
+}
+
 /// Where the columns of a `T` stand in rows like this one.
-pub(crate) fn places<T: FromRow>(row: &Row<'_>) -> Result<Vec<usize>> {
+fn places<T: FromRow>(row: &Row<'_>) -> Result<Vec<usize>> {
     let mut names = Vec::new();
     T::columns(&mut names);
     if names.is_empty() {
@@ -83,11 +95,6 @@ pub(crate) fn places<T: FromRow>(row: &Row<'_>) -> Result<Vec<usize>> {
         place.ok_or_else(|| StoreError::Statement(format!("there is no column {name}").into()))
     };
     names.iter().enumerate().map(place).collect()
-}
-
-/// Reads a `T` whose columns stand in these places.
-pub(crate) fn read<T: FromRow>(row: &Row<'_>, places: &[usize]) -> Result<T> {
-    T::read(&mut Cells { row, places, taken: 0 })
 }
 
 /// The values of a row, one after the other.

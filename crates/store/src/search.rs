@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::{
-    Result, Store, Tx,
+    Reader, Result, Store, Tx,
     engine::Conn,
     row::{self, row},
     sqlite,
@@ -60,55 +60,64 @@ macro_rules! due {
 const OF_ALL: Due = due!();
 const OF_ONE: Due = due!("WHERE d.user_id = $1 ");
 
-// An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
-const TITLE_SQLITE: &str = "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)";
-const TITLE_POSTGRES: &str = "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
-    ON CONFLICT (conversation) DO UPDATE SET terms = excluded.terms";
-const ITEM_SQLITE: &str = "INSERT OR REPLACE INTO conversation_item_search (rowid, terms) VALUES ($1, $2)";
-const ITEM_POSTGRES: &str = "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
-    ON CONFLICT (item) DO UPDATE SET terms = excluded.terms";
+/// What entries of the index are of.
+struct Subject {
+    /// What is added to twice a row's number: so titles and items share the numbers of entries that are due.
+    mark: i64,
+    // An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const TITLE: Subject = Subject {
+    mark: 0,
+    sqlite: "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)",
+    postgres: "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
+        ON CONFLICT (conversation) DO UPDATE SET terms = excluded.terms",
+};
+const ITEM: Subject = Subject {
+    mark: 1,
+    sqlite: "INSERT OR REPLACE INTO conversation_item_search (rowid, terms) VALUES ($1, $2)",
+    postgres: "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
+        ON CONFLICT (item) DO UPDATE SET terms = excluded.terms",
+};
+
+impl Subject {
+    fn entry(&self, key: i64) -> i64 {
+        2 * key + self.mark
+    }
+}
 
 impl Tx {
     /// Makes a conversation findable by its title.
     pub(crate) async fn index_title(&mut self, owner: &UserId, key: i64, title: &str) -> Result<()> {
-        if self.is_postgres() {
-            self.index_now(TITLE_POSTGRES, owner, key, title).await
-        } else {
-            self.put_off(owner, 2 * key).await
-        }
+        self.index(&TITLE, owner, key, title).await
     }
 
     /// Makes a conversation findable by the text of one of its items, which is what the item's body says.
     pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        if self.is_postgres() {
-            self.index_now(ITEM_POSTGRES, owner, key, text).await
-        } else {
-            self.put_off(owner, 2 * key + 1).await
-        }
+        self.index(&ITEM, owner, key, text).await
     }
 
     /// Makes a conversation findable by the texts of one of its items, which has several.
     pub(crate) async fn index_item_by(&mut self, owner: &UserId, key: i64, texts: &str) -> Result<()> {
         if self.is_postgres() {
-            return self.index_now(ITEM_POSTGRES, owner, key, texts).await;
+            return self.index(&ITEM, owner, key, texts).await;
         }
-        query(DONE).bind(owner.as_str()).bind(2 * key + 1).execute(self).await?;
-        self.index_now(ITEM_SQLITE, owner, key, texts).await
+        query(DONE).bind(owner.as_str()).bind(ITEM.entry(key)).execute(self).await?;
+        query(ITEM.sqlite).bind(key).bind(line(owner, texts)).execute(self).await.map(drop)
     }
 
-    /// Puts down on SQLite that an entry of its index is to be written, with many others ([`Store::index_due`]): by itself
-    /// that costs many times what it costs to keep the text. Twice a conversation's number stands for its title, and
-    /// twice an item's number and one more for the item.
-    async fn put_off(&mut self, owner: &UserId, entry: i64) -> Result<()> {
-        query(DUE).bind(owner.as_str()).bind(entry).execute(self).await.map(drop)
-    }
-
-    async fn index_now(&mut self, statement: &'static str, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        let terms = terms(owner, text);
-        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
-        let statement = query(statement).bind(key);
-        let statement = if self.is_postgres() { statement.bind(terms) } else { statement.bind(terms.join(" ")) };
-        statement.execute(self).await.map(drop)
+    /// On SQLite it is put down that the entry is to be written, with many others ([`Store::index_due`]): by itself that
+    /// costs many times what it costs to keep the text.
+    async fn index(&mut self, subject: &Subject, owner: &UserId, key: i64, text: &str) -> Result<()> {
+        if self.is_postgres() {
+            let terms = terms(owner, text);
+            let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+            query(subject.postgres).bind(key).bind(terms).execute(self).await.map(drop)
+        } else {
+            query(DUE).bind(owner.as_str()).bind(subject.entry(key)).execute(self).await.map(drop)
+        }
     }
 }
 
@@ -124,7 +133,9 @@ impl Store {
     /// Writes some of the entries of the index that are due, of everybody or of one owner; says whether there are more.
     /// On PostgreSQL nothing ever is.
     pub async fn index_due(&self, owner: Option<&UserId>) -> Result<bool> {
-        let mut tx = self.write().await?;
+        self.check_migrated()?;
+        // Not counted among the writes: it waits for those.
+        let mut tx = Tx(Reader(self.0.engine.write().await?));
         let Conn::Sqlite(connection) = tx.conn() else { return Ok(false) };
         let is_more = sqlite::blocking(|| index_some(connection, owner))?;
         tx.commit().await?;
@@ -157,13 +168,14 @@ row! {
 
 /// Writes some of the entries that are due; says whether there are more.
 fn index_some(connection: &Connection, owner: Option<&UserId>) -> Result<bool> {
-    let (mut entries, mut bytes, mut is_more) = (Vec::<DueRow>::new(), 0, false);
+    let (mut entries, mut read) = (Vec::new(), row::reader::<DueRow>());
+    let (mut bytes, mut is_more) = (0, false);
     sqlite::each_row(connection, due(owner, |due| due.next).bound(), |row| {
         is_more = entries.len() == MOST_DUE || bytes >= MOST_DUE_BYTES;
         if is_more {
             return Ok(ControlFlow::Break(()));
         }
-        let entry: DueRow = row::read(&row, &row::places::<DueRow>(&row)?)?;
+        let entry = read(&row)?;
         bytes += [&entry.title, &entry.body].into_iter().flatten().map(String::len).sum::<usize>();
         entries.push(entry);
         Ok(ControlFlow::Continue(()))
@@ -171,12 +183,11 @@ fn index_some(connection: &Connection, owner: Option<&UserId>) -> Result<bool> {
     for DueRow { user_id, entry, title, body } in &entries {
         let owner = text::id(user_id, "conversation_search_due.user_id")?;
         let written = match (title, body) {
-            (Some(title), _) => Some((TITLE_SQLITE, terms(&owner, title))),
-            (None, Some(body)) => Some((ITEM_SQLITE, terms(&owner, &wire::openai::items::texts(body)))),
+            (Some(title), _) => Some((TITLE.sqlite, line(&owner, title))),
+            (None, Some(body)) => Some((ITEM.sqlite, line(&owner, &wire::openai::items::texts(body)))),
             (None, None) => None,
         };
         if let Some((statement, terms)) = written {
-            let terms = terms.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
             sqlite::execute(connection, query(statement).bind(entry / 2).bind(terms).bound())?;
         }
         sqlite::execute(connection, query(DONE).bind(user_id).bind(*entry).bound())?;
@@ -222,6 +233,11 @@ fn terms(owner: &UserId, text: &str) -> BTreeSet<String> {
         }
     }
     terms
+}
+
+/// The same as SQLite takes it: with spaces between the words.
+fn line(owner: &UserId, text: &str) -> String {
+    terms(owner, text).iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The owner as a word. No word of a text has this sign in it.

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{CachedStatement, Connection, OpenFlags, types::ToSqlOutput};
+use rusqlite::{
+    CachedStatement, Connection, OpenFlags,
+    types::{Null, ToSqlOutput},
+};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -168,10 +171,7 @@ impl Bound<'_, '_> {
 
 /// Runs a statement; gives the number of rows that it changed.
 pub(crate) fn execute(connection: &Connection, statement: Bound<'_, '_>) -> Result<u64> {
-    let mut prepared = statement.prepare(connection)?;
-    let mut rows = prepared.raw_query();
-    while rows.next()?.is_some() {}
-    drop(rows);
+    each_row(connection, statement, |_| Ok(ControlFlow::Continue(())))?;
     Ok(connection.changes())
 }
 
@@ -204,12 +204,8 @@ impl rusqlite::ToSql for Value<'_> {
         match self {
             Self::Integer(value) => value.to_sql(),
             Self::Boolean(value) => value.to_sql(),
-            Self::Text(value) => {
-                Ok(value.as_deref().map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from))
-            }
-            Self::Bytes(value) => {
-                Ok(value.as_deref().map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from))
-            }
+            Self::Text(value) => Ok(value.as_deref().map_or(Null.into(), ToSqlOutput::from)),
+            Self::Bytes(value) => Ok(value.as_deref().map_or(Null.into(), ToSqlOutput::from)),
             Self::Json(Ok(value)) => Ok(value.get().into()),
             Self::Json(Err(error)) => Err(rusqlite::Error::ToSqlConversionFailure(error.to_string().into())),
             Self::Texts(values) => match serde_json::to_string(values) {

@@ -72,12 +72,12 @@ impl<'a> Statement<'a> {
     pub(crate) async fn fetch_optional<T: FromRow>(self, on: &mut Reader) -> Result<Option<T>> {
         match on.conn() {
             Conn::Sqlite(connection) => {
-                let mut found = None;
+                let (mut found, mut read) = (None, row::reader());
                 self.on_sqlite(|statement| {
                     sqlite::each_row(connection, statement, |row| {
                         // To the end all the same: a statement that writes does so until then.
                         if found.is_none() {
-                            found = Some(row::read(&row, &row::places::<T>(&row)?)?);
+                            found = Some(read(&row)?);
                         }
                         Ok(ControlFlow::Continue(()))
                     })
@@ -86,34 +86,28 @@ impl<'a> Statement<'a> {
             }
             Conn::Postgres(connection) => {
                 let (query, connection) = self.on_postgres(connection)?;
-                let Some(row) = query.fetch_optional(connection).await? else { return Ok(None) };
-                let row = Row::Postgres(&row);
-                row::read(&row, &row::places::<T>(&row)?).map(Some)
+                let row = query.fetch_optional(connection).await?;
+                row.map(|row| row::reader()(&Row::Postgres(&row))).transpose()
             }
         }
     }
 
     /// Runs it; gives all of its rows.
     pub(crate) async fn fetch_all<T: FromRow>(self, on: &mut Reader) -> Result<Vec<T>> {
-        let (mut found, mut places) = (Vec::new(), None);
-        let mut take = |row: Row<'_>| {
-            let places = match &mut places {
-                Some(places) => places,
-                empty => empty.insert(row::places::<T>(&row)?),
-            };
-            found.push(row::read(&row, places)?);
-            Ok(())
-        };
+        let (mut found, mut read) = (Vec::new(), row::reader());
         match on.conn() {
             Conn::Sqlite(connection) => {
                 self.on_sqlite(|statement| {
-                    sqlite::each_row(connection, statement, |row| take(row).map(ControlFlow::Continue))
+                    sqlite::each_row(connection, statement, |row| {
+                        found.push(read(&row)?);
+                        Ok(ControlFlow::Continue(()))
+                    })
                 })?;
             }
             Conn::Postgres(connection) => {
                 let (query, connection) = self.on_postgres(connection)?;
                 for row in &query.fetch_all(connection).await? {
-                    take(Row::Postgres(row))?;
+                    found.push(read(&Row::Postgres(row))?);
                 }
             }
         }

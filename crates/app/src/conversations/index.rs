@@ -40,13 +40,12 @@ impl Conversations {
     /// # Errors
     /// When the database is away; nothing is lost by that.
     async fn index(&self, writes: Option<u64>) -> Result<bool> {
-        let mut own = 0;
-        while self.store.has_due(None).await? {
-            if writes.is_some_and(|writes| self.store.writes() != writes + own) {
+        let mut is_due = self.store.has_due(None).await?;
+        while is_due {
+            if writes.is_some_and(|writes| self.store.writes() != writes) {
                 return Ok(false);
             }
-            self.store.index_due(None).await?;
-            own += 1;
+            is_due = self.store.index_due(None).await?;
         }
         Ok(true)
     }

@@ -279,9 +279,8 @@ impl Turns {
         let messages = fitted.messages.iter().map(Said::to_json).collect::<Result<Vec<_>, _>>();
         let mut messages = [instructions, messages.map_err(Error::internal)?].concat();
         composed.put_into(&mut messages)?;
-        let no = serde_json::value::to_raw_value(&false).map_err(Error::internal)?;
         if composed.forgoes_thinking {
-            fields.insert("enable_thinking".into(), &no);
+            fields.insert("enable_thinking".into(), RawValue::FALSE);
         }
         let body = body::with_messages(&fields, &messages, &OURS)?;
         let told: ChatRequest = wire::json::parse_large(&body)?;
