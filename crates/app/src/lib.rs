@@ -12,6 +12,7 @@
 //! | [`settings::UserSettings::get`], [`settings::UserSettings::change`] | what a user wants to be different |
 //! | [`projects::Projects`] | conversations that belong together |
 //! | [`sharing::Sharing`] | conversations for everybody who has the link |
+//! | [`transfer::Transfer`] | everything of a user as a file, and back |
 //! | `embedded` (a cargo feature) | the model in this process, and its files |
 //!
 //! The crate knows no HTTP server and no SQL.
@@ -29,4 +30,5 @@ pub mod prompt_templates;
 pub mod settings;
 pub mod sharing;
 mod text;
+pub mod transfer;
 pub mod turns;

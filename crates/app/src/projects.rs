@@ -159,7 +159,7 @@ fn read_id(id: &str) -> Result<ProjectId> {
     ProjectId::parse(id).map_err(|_| not_found())
 }
 
-fn read_name(name: &str) -> Result<String> {
+pub(crate) fn read_name(name: &str) -> Result<String> {
     let name = name.replace(is_invisible, "");
     let name = name.trim();
     let length = name.chars().count();
@@ -172,7 +172,7 @@ fn read_name(name: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-fn read_text(text: String, field: &'static str, most: usize) -> Result<Option<String>> {
+pub(crate) fn read_text(text: String, field: &'static str, most: usize) -> Result<Option<String>> {
     if text.chars().count() > most {
         return Err(Error::invalid_parameter(field, format!("{field} has at most {most} characters.")));
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Clock, Error, secret};
+use crate::{Clock, Error, Timestamp, secret};
 
 /// Longest id accepted from outside, in bytes.
 pub const MAX_LENGTH: usize = 64;
@@ -31,7 +31,14 @@ macro_rules! registry {
 
             /// A new id, later in order than those of earlier milliseconds.
             pub fn new(clock: &Clock) -> Self {
-                Self(generate(Self::PREFIX, [$($length - TIME_DIGITS,)? RANDOM_DIGITS][0], clock))
+                let random = [$($length - TIME_DIGITS,)? RANDOM_DIGITS][0];
+                Self(spell(Self::PREFIX, random, clock.now(), || u64::from_le_bytes(secret::random())))
+            }
+
+            /// The id that a thing of this moment always gets, by the number that stands for it.
+            pub fn derived(at: Timestamp, number: u64) -> Self {
+                let random = [$($length - TIME_DIGITS,)? RANDOM_DIGITS][0];
+                Self(spell(Self::PREFIX, random, at, || number))
             }
 
             /// Reads an id from outside.
@@ -103,15 +110,15 @@ registry! {
     UserId = "user_";
 }
 
-fn generate(prefix: &str, random_digits: usize, clock: &Clock) -> String {
+fn spell(prefix: &str, random_digits: usize, at: Timestamp, random: impl Fn() -> u64) -> String {
     let mut digits = [0; TIME_DIGITS + RANDOM_DIGITS];
     let digits = &mut digits[..TIME_DIGITS + random_digits];
-    let (time, random) = digits.split_at_mut(TIME_DIGITS);
-    write(time, clock.now().micros() as u64 / 1_000);
+    let (time, rest) = digits.split_at_mut(TIME_DIGITS);
+    write(time, at.micros() as u64 / 1_000);
     // 11 digits of 36 hold 56.9 bits: 64 random bits reduced lose nothing that matters. In halves, because dividing 128
     // bits takes a call for each digit.
-    for half in random.chunks_mut(RANDOM_DIGITS / 2) {
-        write(half, u64::from_le_bytes(secret::random()));
+    for half in rest.chunks_mut(RANDOM_DIGITS / 2) {
+        write(half, random());
     }
     // In one go: pushing them one by one takes longer than making them.
     let mut text = String::with_capacity(prefix.len() + digits.len());
@@ -141,7 +148,6 @@ fn check(prefix: &str, text: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
     use std::time::Duration;
 
     #[test]
@@ -167,6 +173,17 @@ mod tests {
     fn ids_of_one_moment_differ() {
         let clock = Clock::fixed(Timestamp::from_seconds(0));
         assert_ne!(UserId::new(&clock), UserId::new(&clock));
+    }
+
+    #[test]
+    fn derived_ids_are_always_the_same() {
+        let at = Timestamp::from_seconds(1_700_000_000);
+        let id = ConversationId::derived(at, u64::MAX);
+        assert_eq!(id, ConversationId::derived(at, u64::MAX));
+        assert_ne!(id, ConversationId::derived(at, 1));
+        assert!(id < ConversationId::derived(at + Duration::from_millis(1), 0));
+        assert_eq!(ConversationId::parse(id.as_str()).unwrap(), id);
+        assert!(ConversationId::parse(ConversationId::derived(Timestamp::from_micros(-1), 0).as_str()).is_ok());
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub(crate) enum Command {
     /// Manages users, for who has the data: also makes the first administrator.
     #[command(subcommand)]
     User(User),
+    /// Writes a user's projects and conversations to a file.
+    Export(Export),
+    /// Gives the projects and conversations of an exported file to a user; those of other services are taken, too.
+    Import(Import),
     /// Brings the database to this version's schema, and ends.
     Migrate(Common),
     /// Asks a running server whether it lives: for the probes of containers.
@@ -326,6 +330,30 @@ pub(crate) enum User {
         #[command(flatten)]
         common: Common,
     },
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Whose: an id, address or username.
+    pub user: String,
+    /// The file, which must not be there yet; standard output when not given.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to import. It can be done again: what is there already stays as it is.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose it is to be: an id, address or username.
+    pub user: String,
+    /// The file: JSON Lines of `jan-server export`, a conversation that the API exported, or the zip file or
+    /// `conversations.json` that `ChatGPT` exports.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// Which server to ask for a key.

@@ -51,6 +51,8 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Key(key) => commands::key::run(key),
         Command::SigningKey(key) => commands::signing_key::run(key),
         Command::User(user) => commands::user::run(user),
+        Command::Export(export) => commands::transfer::export(export),
+        Command::Import(import) => commands::transfer::import(import),
         Command::Migrate(common) => commands::migrate::run(common),
         Command::Healthcheck(check) => commands::healthcheck::run(check),
         Command::Openapi { service } => commands::openapi::run(*service),

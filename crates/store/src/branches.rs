@@ -146,11 +146,17 @@ impl Tx {
         fork: &Fork<'_>,
         now: Timestamp,
     ) -> Result<History> {
-        self.write_first_branch(history.conversation).await?;
-        self.rename_branch(history, MAIN, backup).await?;
+        self.rename_main(history, backup).await?;
         let main = self.fork(history, &Fork { name: MAIN, ..*fork }, now).await?;
         self.activate_branch(&main, now).await?;
         Ok(main)
+    }
+
+    /// Gives the branch [`MAIN`] another name, which none has. Another is to get its name after this, and to be active.
+    pub async fn rename_main(&mut self, history: &History, name: &str) -> Result<()> {
+        self.write_first_branch(history.conversation).await?;
+        query(RENAME).bind(history.conversation).bind(MAIN).bind(name).execute(self).await?;
+        Ok(())
     }
 
     /// The first line has no row until there is a second.
@@ -203,12 +209,6 @@ impl Tx {
                 .await?;
         }
         Ok(count)
-    }
-
-    /// Gives a branch another name, which none has. If it is the active one, another is to be made that after this.
-    async fn rename_branch(&mut self, history: &History, from: &str, to: &str) -> Result<()> {
-        query(RENAME).bind(history.conversation).bind(from).bind(to).execute(self).await?;
-        Ok(())
     }
 
     /// Makes a branch the active one.

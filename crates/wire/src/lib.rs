@@ -2,6 +2,7 @@
 //!
 //! `OpenAI`'s shapes exist once, here. The crate knows neither sockets nor storage; it parses, checks and prints.
 
+pub mod conversation;
 pub mod json;
 pub mod list;
 pub mod openai;

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Most branches of one conversation.
-pub(super) const MAX_BRANCHES: usize = 1_000;
+pub(crate) const MAX_BRANCHES: usize = 1_000;
 const MAX_NAME: usize = 64;
 const MAX_DESCRIPTION: usize = 512;
 
@@ -180,7 +180,7 @@ pub(super) fn unused(begin: &str, now: Timestamp, names: &[String]) -> String {
     others.find(|name| !taken(name)).unwrap_or(first)
 }
 
-fn read_name(name: &str) -> Result<String> {
+pub(crate) fn read_name(name: &str) -> Result<String> {
     let is_fine = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | ' ');
     let length = name.chars().count();
     if length == 0 || length > MAX_NAME || !name.chars().all(is_fine) || name.trim() != name {

@@ -3,17 +3,28 @@
 //! Page by page, each with a reader of its own: nobody holds one while a client is slow, and a long conversation needs no
 //! more memory than a short one. Items that are added meanwhile are part of what is read.
 
+use bytes::Bytes;
 use domain::{
-    Principal, Result, Timestamp,
+    Error, Principal, Result, Timestamp,
     conversation::{Branch, Conversation},
     ids::ConversationId,
     item::Item,
     page::Order,
 };
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde_json::json;
 use store::{History, ItemPage, Store};
+use wire::{
+    conversation::{BranchView, ConversationView},
+    openai::items::ItemView,
+};
 
 use super::{Conversations, branches, history, not_found};
+
+/// What an exported conversation says it is.
+pub(crate) const FORMAT: &str = "jan-server.conversation";
+/// It is raised when what reads this one could not read the next.
+const VERSION: u32 = 1;
 
 /// Items of a page at most.
 const PAGE: u32 = 200;
@@ -98,5 +109,44 @@ impl Export {
             let next = if ends { (export, number + 1, None) } else { (export, number, last) };
             Ok(Some((page, next)))
         })
+    }
+    /// One JSON object on a line: the conversation, and each branch with its items as lists of items show them.
+    pub fn json(self) -> impl Stream<Item = Result<Bytes>> + Send {
+        let head = json!({
+            "format": FORMAT,
+            "version": VERSION,
+            "exported_at": self.at.seconds(),
+            "conversation": ConversationView::from(self.conversation.clone()),
+        });
+        let mut head = head.to_string();
+        head.pop(); // The object goes on.
+        head.push_str(",\"branches\":[");
+        let pages = self.pages().map(|page| page?.json());
+        stream::iter([Ok(Bytes::from(head))]).chain(pages).chain(stream::iter([Ok(Bytes::from_static(b"]}\n"))]))
+    }
+}
+
+impl ExportPage {
+    /// Its part of the list of branches.
+    fn json(self) -> Result<Bytes> {
+        let (mut text, mut is_first) = (Vec::new(), self.begins.is_some());
+        if let Some(branch) = self.begins {
+            if self.number > 0 {
+                text.push(b',');
+            }
+            serde_json::to_writer(&mut text, &BranchView::from(branch)).map_err(Error::internal)?;
+            text.pop(); // The object goes on.
+            text.extend_from_slice(b",\"items\":[");
+        }
+        for item in self.items {
+            if !std::mem::take(&mut is_first) {
+                text.push(b',');
+            }
+            serde_json::to_writer(&mut text, &ItemView(item)).map_err(Error::internal)?;
+        }
+        if self.ends {
+            text.extend_from_slice(b"]}");
+        }
+        Ok(text.into())
     }
 }

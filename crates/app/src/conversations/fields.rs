@@ -7,13 +7,14 @@ use domain::{Error, Result};
 use crate::text;
 
 /// Longest title, in characters.
-const MAX_TITLE: usize = 256;
+pub(crate) const MAX_TITLE: usize = 256;
 /// Longest referrer, in characters.
 const MAX_REFERRER: usize = 64;
 /// Most entries of the metadata.
 pub const MAX_METADATA: usize = 16;
 const MAX_KEY: usize = 64;
-const MAX_VALUE: usize = 512;
+/// Longest value of the metadata, in characters.
+pub(crate) const MAX_VALUE: usize = 512;
 
 /// What is to become of the metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum MetadataChange {
 }
 
 impl MetadataChange {
-    pub(super) fn apply(self, metadata: &mut BTreeMap<String, String>) -> Result<()> {
+    pub(crate) fn apply(self, metadata: &mut BTreeMap<String, String>) -> Result<()> {
         match self {
             Self::Replace(all) => {
                 all.iter().try_for_each(|(key, value)| check(key, value))?;

@@ -80,12 +80,16 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-/// A block of code that the text cannot end.
 fn fenced(text: &str) -> String {
+    code("", text)
+}
+
+/// A block of code that the text cannot end.
+pub(crate) fn code(language: &str, text: &str) -> String {
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    format!("{fence}\n{text}{end}{fence}\n")
+    format!("{fence}{language}\n{text}{end}{fence}\n")
 }
 
 /// One line without what Markdown would make of it.

@@ -1,7 +1,7 @@
 //! Conversations: what was said, in every course that it took.
 //!
-//! Each function here is one transaction. What is a course (a branch) and what lies on it is the store's to know; here it is
-//! decided what may be done.
+//! Each function here is one transaction. What is a course (a branch) and what lies on it is the store's to know; here it
+//! is decided what may be done.
 
 pub(crate) mod branches;
 mod calls;
@@ -29,6 +29,7 @@ use wire::{openai::items::ItemIn, patch::Change};
 pub use branches::NewBranch;
 pub use calls::CallChange;
 pub use edit::{Deleted, Edited};
+pub(crate) use export::FORMAT;
 pub use export::{Export, ExportPage, Which};
 pub use fields::{MAX_METADATA, MetadataChange, read_referrer, read_title};
 pub use purge::Options;

@@ -14,3 +14,4 @@ mod models;
 mod prompt;
 mod prompt_templates;
 mod support;
+mod transfer;

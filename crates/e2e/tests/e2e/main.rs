@@ -21,6 +21,7 @@ mod models;
 mod restart;
 mod sdk;
 mod server;
+mod transfer;
 mod two_servers;
 mod upstream;
 mod walk;

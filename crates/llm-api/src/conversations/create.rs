@@ -9,9 +9,7 @@ use http_kit::{Caller, Json, MaybeJson, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use wire::openai::items;
-
-use super::view::View;
+use wire::{conversation::ConversationView, openai::items};
 
 /// What a conversation is to begin with.
 #[derive(Default, Deserialize, ToSchema)]
@@ -38,7 +36,7 @@ pub(crate) struct Request {
     post, path = "/v1/conversations", tag = "conversations", operation_id = "createConversation",
     request_body(content = Option<Request>, description = "May be empty."),
     responses(
-        (status = 200, description = "The conversation, without its items.", body = View,
+        (status = 200, description = "The conversation, without its items.", body = ConversationView,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/id")))))),
         (status = 400, description = "A field is out of its bounds; `param` names it, as in `items[3].content[0].text`.",
             body = http_kit::error::ErrorEnvelope),
@@ -52,7 +50,7 @@ pub(crate) async fn create(
     caller: Caller<ConversationsWrite>,
     State(conversations): State<Conversations>,
     MaybeJson(request): MaybeJson<Request>,
-) -> Result<Json<View>> {
+) -> Result<Json<ConversationView>> {
     let Request { title, items, metadata, referrer, project_id } = request.unwrap_or_default();
     let items = items::read_all(&items.unwrap_or_default(), "items")?;
     let wish = NewConversation { title, referrer, project_id, metadata: metadata.unwrap_or_default(), items };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use app::conversations::{Conversations, Export, ExportPage, Which, markdown};
+use app::conversations::{Conversations, Export, Which, markdown};
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
 use domain::{Error, conversation::Conversation, scope::ConversationsRead};
@@ -10,13 +10,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderValue, header};
 use http_kit::{Caller, Path, Query, Result};
 use serde::Deserialize;
-use serde_json::json;
-use wire::openai::items::ItemView;
 
-use super::{branches, view};
-
-/// What the file says it is. It is raised when what reads this one could not read the next.
-const VERSION: u32 = 1;
 /// Longest name of a file, in characters.
 const MAX_NAME: usize = 80;
 
@@ -56,7 +50,7 @@ pub(crate) async fn export(
     match parameters.format.as_deref() {
         None | Some("json") => {
             let export = conversations.export(&caller, &id, branch.map_or(Which::All, Which::Named)).await?;
-            Ok(file(&export.conversation.clone(), "json", "application/json", json(export)))
+            Ok(file(&export.conversation.clone(), "json", "application/json", export.json()))
         }
         Some("markdown") => {
             let export = conversations.export(&caller, &id, branch.map_or(Which::Active, Which::Named)).await?;
@@ -98,42 +92,6 @@ fn disposition(conversation: &Conversation, ending: &str) -> String {
         disposition.extend([".", ending]);
     }
     disposition
-}
-
-fn json(export: Export) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-    let head = json!({
-        "format": "jan-server.conversation",
-        "version": VERSION,
-        "exported_at": export.at.seconds(),
-        "conversation": view::View::from(export.conversation.clone()),
-    });
-    let mut head = head.to_string();
-    head.pop(); // The object goes on.
-    head.push_str(",\"branches\":[");
-    let pages = export.pages().map(|page| json_page(page?));
-    stream::iter([Ok(Bytes::from(head))]).chain(pages).chain(stream::iter([Ok(Bytes::from_static(b"]}\n"))]))
-}
-
-fn json_page(page: ExportPage) -> Result<Bytes, Error> {
-    let (mut text, mut is_first) = (Vec::new(), page.begins.is_some());
-    if let Some(branch) = page.begins {
-        if page.number > 0 {
-            text.push(b',');
-        }
-        serde_json::to_writer(&mut text, &branches::view::View::from(branch)).map_err(Error::internal)?;
-        text.pop(); // The object goes on.
-        text.extend_from_slice(b",\"items\":[");
-    }
-    for item in page.items {
-        if !std::mem::take(&mut is_first) {
-            text.push(b',');
-        }
-        serde_json::to_writer(&mut text, &ItemView(item)).map_err(Error::internal)?;
-    }
-    if page.ends {
-        text.extend_from_slice(b"]}");
-    }
-    Ok(text.into())
 }
 
 fn text(export: Export) -> impl Stream<Item = Result<Bytes, Error>> + Send {

@@ -6,9 +6,10 @@ use domain::{Error, scope::ConversationsRead};
 use http_kit::{Caller, Json, Path, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wire::openai::items::{ItemDocument, ItemView};
-
-use super::view::View;
+use wire::{
+    conversation::ConversationView,
+    openai::items::{ItemDocument, ItemView},
+};
 
 /// Most items that are shown with a conversation.
 const MOST_ITEMS: u32 = 1_000;
@@ -31,7 +32,7 @@ const fn yes() -> bool {
 pub(crate) struct WithItems {
     #[serde(flatten)]
     #[schema(inline)]
-    conversation: View,
+    conversation: ConversationView,
     /// The items of the branch, oldest first; left out when they are not wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<ItemDocument>>, nullable = false)]

@@ -10,9 +10,7 @@ use domain::{
 };
 use http_kit::{Caller, Json, Offset, PageQuery, Query, Result};
 use serde::Deserialize;
-use wire::list::List;
-
-use super::view::View;
+use wire::{conversation::ConversationView, list::List};
 
 /// What a list of conversations can be asked for beside its page.
 #[derive(Deserialize)]
@@ -72,7 +70,7 @@ impl Parameters {
             description = "Only those with all these words, or words that begin so, in the title or in one message."),
     ),
     responses(
-        (status = 200, description = "A page of conversations.", body = List<View>,
+        (status = 200, description = "A page of conversations.", body = List<ConversationView>,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no conversation of the caller's (`invalid_cursor`), or a parameter is \
             of no use; `param` names it.", body = http_kit::error::ErrorEnvelope),
@@ -86,7 +84,7 @@ pub(crate) async fn list(
     PageQuery(page): PageQuery,
     offset: Offset,
     Query(parameters): Query<Parameters>,
-) -> Result<Json<List<View>>> {
+) -> Result<Json<List<ConversationView>>> {
     let page = conversations.list(&caller, &parameters.into_request(page, offset)?).await?;
-    Ok(Json(List::new(page.map(View::from), |view| &view.id)))
+    Ok(Json(List::new(page.map(ConversationView::from), |view| &view.id)))
 }

@@ -11,7 +11,6 @@ mod items;
 pub(crate) mod list;
 mod replace;
 mod update;
-pub(crate) mod view;
 
 use app::turns::Turns;
 use http_kit::routes;

@@ -8,9 +8,7 @@ use domain::scope::ConversationsWrite;
 use http_kit::{Caller, Json, Path, Result};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use wire::patch::Change;
-
-use super::view::View;
+use wire::{conversation::ConversationView, patch::Change};
 
 /// What is to change.
 #[derive(Deserialize, ToSchema)]
@@ -42,7 +40,7 @@ pub(crate) struct Request {
     params(("conv_id" = String, Path, max_length = 64, description = "The conversation's id.")),
     request_body = Request,
     responses(
-        (status = 200, description = "The conversation.", body = View),
+        (status = 200, description = "The conversation.", body = ConversationView),
         (status = 400, description = "A field is out of its bounds; `param` names it.",
             body = http_kit::error::ErrorEnvelope),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`) or project \
@@ -54,7 +52,7 @@ pub(crate) async fn replace(
     State(conversations): State<Conversations>,
     Path(id): Path<String>,
     Json(request): Json<Request>,
-) -> Result<Json<View>> {
+) -> Result<Json<ConversationView>> {
     let Request { title, project_id, metadata, referrer } = request;
     let metadata = metadata.cleared_as(BTreeMap::new()).map(MetadataChange::Replace);
     let change = ConversationChange { title, referrer, project_id, metadata };

@@ -4,9 +4,9 @@ use app::conversations::{Conversations, project_id};
 use axum::extract::State;
 use domain::{conversation::ProjectFilter, scope::ConversationsRead};
 use http_kit::{Caller, Json, Offset, PageQuery, Path, Query, Result, error::ErrorEnvelope};
-use wire::list::List;
+use wire::{conversation::ConversationView, list::List};
 
-use crate::conversations::{list::Parameters, view::View};
+use crate::conversations::list::Parameters;
 
 /// List the conversations of a project.
 ///
@@ -24,7 +24,7 @@ use crate::conversations::{list::Parameters, view::View};
             description = "Only those with all these words, or words that begin so, in the title or in one message."),
     ),
     responses(
-        (status = 200, description = "A page of conversations.", body = List<View>,
+        (status = 200, description = "A page of conversations.", body = List<ConversationView>,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no conversation of the caller's (`invalid_cursor`), or a parameter is \
             of no use; `param` names it.", body = ErrorEnvelope),
@@ -38,10 +38,10 @@ pub(crate) async fn list(
     PageQuery(page): PageQuery,
     offset: Offset,
     Query(parameters): Query<Parameters>,
-) -> Result<Json<List<View>>> {
+) -> Result<Json<List<ConversationView>>> {
     let project = ProjectFilter::In(project_id(&project)?);
     let mut request = parameters.into_request(page, offset)?;
     request.filter.project = project;
     let page = conversations.list(&caller, &request).await?;
-    Ok(Json(List::new(page.map(View::from), |view| &view.id)))
+    Ok(Json(List::new(page.map(ConversationView::from), |view| &view.id)))
 }

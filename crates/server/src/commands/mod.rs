@@ -11,6 +11,7 @@ pub(crate) mod model;
 pub(crate) mod openapi;
 pub(crate) mod serve;
 pub(crate) mod signing_key;
+pub(crate) mod transfer;
 pub(crate) mod user;
 
 use std::io::Write;

@@ -4,8 +4,7 @@ use app::conversations::Conversations;
 use axum::extract::State;
 use domain::scope::ConversationsWrite;
 use http_kit::{Caller, Json, Path, Result};
-
-use super::view::View;
+use wire::conversation::BranchView;
 
 /// Make a branch the active one.
 ///
@@ -18,7 +17,7 @@ use super::view::View;
         ("name" = String, Path, max_length = 64, description = "The branch's name."),
     ),
     responses(
-        (status = 200, description = "The branch.", body = View),
+        (status = 200, description = "The branch.", body = BranchView),
         (status = 400, description = "The conversation's id is of another form (`invalid_id`).",
             body = http_kit::error::ErrorEnvelope),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
@@ -29,6 +28,6 @@ pub(crate) async fn activate(
     caller: Caller<ConversationsWrite>,
     State(conversations): State<Conversations>,
     Path((id, name)): Path<(String, String)>,
-) -> Result<Json<View>> {
+) -> Result<Json<BranchView>> {
     Ok(Json(conversations.activate_branch(&caller, &id, &name).await?.into()))
 }

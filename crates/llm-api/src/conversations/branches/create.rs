@@ -7,8 +7,7 @@ use http::StatusCode;
 use http_kit::{Caller, Json, MaybeJson, Path, Result};
 use serde::Deserialize;
 use utoipa::ToSchema;
-
-use super::view::View;
+use wire::conversation::BranchView;
 
 /// What the branch is to be.
 #[derive(Default, Deserialize, ToSchema)]
@@ -35,7 +34,7 @@ pub(crate) struct Request {
     params(("conv_id" = String, Path, max_length = 64, description = "The conversation's id.")),
     request_body(content = Option<Request>, description = "May be empty."),
     responses(
-        (status = 201, description = "The branch.", body = View,
+        (status = 201, description = "The branch.", body = BranchView,
             links(("get" = (operation_id = "getBranch",
                 parameters(("conv_id" = "$request.path.conv_id"), ("name" = "$response.body#/name")))))),
         (status = 400, description = "A field is out of its bounds; `param` names it. Or there are too many branches \
@@ -51,7 +50,7 @@ pub(crate) async fn create(
     State(conversations): State<Conversations>,
     Path(id): Path<String>,
     MaybeJson(request): MaybeJson<Request>,
-) -> Result<(StatusCode, Json<View>)> {
+) -> Result<(StatusCode, Json<BranchView>)> {
     let Request { name, description, fork_from_item_id, parent_branch } = request.unwrap_or_default();
     let wish = NewBranch { name, description, fork_from_item_id, parent_branch };
     let branch = conversations.create_branch(&caller, &id, wish).await?;

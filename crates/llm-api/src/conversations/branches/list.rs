@@ -4,9 +4,7 @@ use app::conversations::Conversations;
 use axum::extract::State;
 use domain::scope::ConversationsRead;
 use http_kit::{Caller, Json, PageQuery, Path, Result};
-use wire::list::List;
-
-use super::view::View;
+use wire::{conversation::BranchView, list::List};
 
 /// List the branches of a conversation.
 #[utoipa::path(
@@ -19,7 +17,7 @@ use super::view::View;
         ("order" = Option<String>, Query, pattern = "^(asc|desc)$", description = "`desc` (newest first, when not given) or `asc`."),
     ),
     responses(
-        (status = 200, description = "A page of branches; the ids of the list are their names.", body = List<View>,
+        (status = 200, description = "A page of branches; the ids of the list are their names.", body = List<BranchView>,
             links(("get" = (operation_id = "getBranch",
                 parameters(("conv_id" = "$request.path.conv_id"), ("name" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no branch (`invalid_cursor`), or a parameter is of no use.",
@@ -33,7 +31,7 @@ pub(crate) async fn list(
     State(conversations): State<Conversations>,
     Path(id): Path<String>,
     PageQuery(page): PageQuery,
-) -> Result<Json<List<View>>> {
+) -> Result<Json<List<BranchView>>> {
     let page = conversations.branches(&caller, &id, &page).await?;
-    Ok(Json(List::new(page.map(View::from), |view| &view.name)))
+    Ok(Json(List::new(page.map(BranchView::from), |view| &view.name)))
 }

@@ -5,4 +5,3 @@ pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
-pub(super) mod view;

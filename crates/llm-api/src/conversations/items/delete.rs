@@ -6,8 +6,7 @@ use domain::{Error, scope::ConversationsWrite};
 use http_kit::{Caller, Json, Path, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use crate::conversations::view::View;
+use wire::conversation::ConversationView;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {
@@ -20,7 +19,7 @@ pub(crate) struct Parameters {
 pub(crate) struct WithoutItem {
     #[serde(flatten)]
     #[schema(inline)]
-    conversation: View,
+    conversation: ConversationView,
     /// The item that was deleted.
     #[schema(example = "msg_0mhk2v1qs5x3n8r7")]
     deleted_item_id: String,

@@ -13,10 +13,13 @@ use http_kit::{Also, Caller, Json, LogFields, Path, RequestId, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use wire::openai::items::{ItemDocument, ItemView};
+use wire::{
+    conversation::BranchView,
+    openai::items::{ItemDocument, ItemView},
+};
 
 use super::regenerate::{self, answer, show};
-use crate::{chat::notes::LogNotes, conversations::branches::view::View as BranchView};
+use crate::chat::notes::LogNotes;
 
 /// What the message is to say.
 #[derive(Deserialize, ToSchema)]

@@ -14,12 +14,15 @@ use http_kit::{Also, Caller, Json, LogFields, MaybeJson, Path, RequestId, Result
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use wire::openai::{
-    chat::{Chunk, Usage},
-    items::{ItemDocument, ItemView},
+use wire::{
+    conversation::BranchView,
+    openai::{
+        chat::{Chunk, Usage},
+        items::{ItemDocument, ItemView},
+    },
 };
 
-use crate::{chat::notes::LogNotes, conversations::branches::view::View as BranchView};
+use crate::chat::notes::LogNotes;
 
 /// How to ask again, and whether; what is not given is as before.
 #[derive(Clone, Default, Deserialize, ToSchema)]

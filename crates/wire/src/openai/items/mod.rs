@@ -7,6 +7,7 @@ mod fields;
 mod kinds;
 mod parts;
 mod show;
+mod shown;
 
 use domain::Error;
 use serde_json::value::RawValue;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 use fields::Fields;
 pub use parts::texts;
 pub use show::{ItemDocument, ItemView};
+pub use shown::{Shown, read_shown};
 
 /// Most items of one call.
 pub const MAX_ITEMS: usize = 20;

@@ -200,5 +200,25 @@ fn completed<'a>(part: &'a RawValue, fields: &Fields<'_>, kind: &str) -> Cow<'a,
 pub fn texts(body: &str) -> String {
     let fields = fields::of(body);
     let Some((_, content)) = fields.iter().find(|(name, _)| name == "content") else { return String::new() };
-    read(content, "content", None, None).ok().and_then(|content| content.text).unwrap_or_default()
+    if let Some(text) = fields::text(content) {
+        return text.into_owned();
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
+    parts.into_iter().filter_map(words).collect::<Vec<_>>().join("\n")
+}
+
+/// The words of a kept part, if it has any that are for readers.
+fn words(part: &RawValue) -> Option<Cow<'_, str>> {
+    let fields = fields::of(part.get());
+    let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| *value);
+    let name = match &*fields::text(value("type")?)? {
+        "text" | "input_text" | "output_text" => "text",
+        "refusal" => "refusal",
+        _ => return None,
+    };
+    let value = value(name).or_else(|| value("text"))?;
+    fields::text(value).or_else(|| {
+        let inner = fields::of(value.get());
+        inner.iter().find(|(name, _)| name == "text").and_then(|(_, text)| fields::text(text))
+    })
 }

@@ -138,6 +138,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::openai::items::read_shown;
 
     #[test]
     fn an_item_is_shown_with_what_the_server_knows() {
@@ -176,6 +177,15 @@ mod tests {
                 "rating": "like", "rated_at": 4, "rating_comment": "good",
             })
         );
+        let read = read_shown(&RawValue::from_string(text).unwrap(), "").unwrap();
+        assert_eq!(read.id.as_deref(), Some(item.id.as_str()));
+        assert_eq!(
+            (read.item.kind, read.item.role, read.item.status),
+            ("message", Some("assistant"), Some("incomplete"))
+        );
+        assert_eq!((&read.item.body, read.item.text.as_deref()), (&item.body, Some("Hi")));
+        assert_eq!((&read.making, &read.rating), (&item.making, &item.rating));
+        assert_eq!((read.created_at, read.ended_at, read.edited_at), (Some(at(1)), Some(at(2)), Some(at(3))));
         item.making = Making::default();
         item.rating = None;
         item.edited_at = None;
