@@ -10,7 +10,7 @@ use std::{net::IpAddr, time::Duration};
 
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{Error, Kind, Result, Secret, secret, user::User};
+use domain::{Error, Kind, Result, Secret, ids::UserId, secret, user::User};
 use store::{AuthorizationCode, LoginRequest};
 use url::{Url, form_urlencoded};
 
@@ -69,6 +69,16 @@ impl Identity {
     /// # Errors
     /// `invalid_redirect_url` for a target that is not allowed; `rate_limit_exceeded`.
     pub async fn begin_login(&self, redirect_url: Option<&str>, from: Option<IpAddr>) -> Result<Authorization> {
+        self.begin_login_of(redirect_url, None, from).await
+    }
+
+    /// Begins a sign-in after which `guest` is to be who signed in through the provider.
+    pub(crate) async fn begin_login_of(
+        &self,
+        redirect_url: Option<&str>,
+        guest: Option<UserId>,
+        from: Option<IpAddr>,
+    ) -> Result<Authorization> {
         let redirect_url = match redirect_url.filter(|url| !url.is_empty()) {
             Some(url) => self.check_redirect(url)?,
             None => format!("{}/auth/done", self.0.issuer),
@@ -78,7 +88,7 @@ impl Identity {
         let state = BASE64_URL_SAFE_NO_PAD.encode(secret::random::<32>());
         let verifier = BASE64_URL_SAFE_NO_PAD.encode(secret::random::<32>());
         let challenge = challenge(&verifier);
-        let request = LoginRequest { verifier, redirect_url, expires_at: now + BEGUN };
+        let request = LoginRequest { verifier, redirect_url, guest, expires_at: now + BEGUN };
         time::limited(async {
             let mut tx = self.0.store.write().await?;
             tx.insert_login_request(&verdicts::digest(&state), &request).await?;

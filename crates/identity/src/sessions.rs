@@ -305,7 +305,7 @@ impl Identity {
     }
 
     /// Spent and superseded tokens prove their session too: who has one may leave.
-    async fn session_of_refresh_token(&self, token: &str, now: Timestamp) -> Result<(UserId, SessionId)> {
+    pub(crate) async fn session_of_refresh_token(&self, token: &str, now: Timestamp) -> Result<(UserId, SessionId)> {
         let digest = verdicts::digest(token);
         let found = time::limited(async { self.0.store.read().await?.refresh_token(&digest).await }).await?;
         match found.filter(|found| is_well_formed(token) && found.expires_at > now) {

@@ -4,9 +4,11 @@ use domain::{Timestamp, ids::UserId};
 
 use crate::{Reader, Result, Tx, statement::query, text};
 
-const BEGIN: &str = "INSERT INTO login_requests (state, verifier, redirect_url, expires_at) VALUES ($1, $2, $3, $4)";
-const REQUEST: &str = "SELECT verifier, redirect_url, expires_at FROM login_requests WHERE state = $1";
-const TAKE_REQUEST: &str = "DELETE FROM login_requests WHERE state = $1 RETURNING verifier, redirect_url, expires_at";
+const BEGIN: &str = "INSERT INTO login_requests (state, verifier, redirect_url, guest_id, expires_at)
+    VALUES ($1, $2, $3, $4, $5)";
+const REQUEST: &str = "SELECT verifier, redirect_url, guest_id, expires_at FROM login_requests WHERE state = $1";
+const TAKE_REQUEST: &str =
+    "DELETE FROM login_requests WHERE state = $1 RETURNING verifier, redirect_url, guest_id, expires_at";
 const GRANT: &str = "INSERT INTO authorization_codes (code, user_id, challenge, browser, expires_at)
     VALUES ($1, $2, $3, $4, $5)";
 const TAKE_CODE: &str =
@@ -23,6 +25,8 @@ pub struct LoginRequest {
     pub verifier: String,
     /// Where the browser is to land.
     pub redirect_url: String,
+    /// The guest who is to become who signs in through a provider.
+    pub guest: Option<UserId>,
     /// Until when it may be finished.
     pub expires_at: Timestamp,
 }
@@ -40,17 +44,20 @@ pub struct AuthorizationCode {
     pub expires_at: Timestamp,
 }
 
+type Row = (String, String, Option<String>, i64);
+
 impl LoginRequest {
-    fn from_row((verifier, redirect_url, expires_at): (String, String, i64)) -> Self {
-        Self { verifier, redirect_url, expires_at: Timestamp::from_micros(expires_at) }
+    fn from_row((verifier, redirect_url, guest, expires_at): Row) -> Result<Self> {
+        let guest = guest.map(|id| text::id(&id, "login_requests.guest_id")).transpose()?;
+        Ok(Self { verifier, redirect_url, guest, expires_at: Timestamp::from_micros(expires_at) })
     }
 }
 
 impl Reader {
     /// A sign-in that was begun, lapsed or not; it stays.
     pub async fn login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
-        let row: Option<(String, String, i64)> = query(REQUEST).bind(&state[..]).fetch_optional(self).await?;
-        Ok(row.map(LoginRequest::from_row))
+        let row: Option<Row> = query(REQUEST).bind(&state[..]).fetch_optional(self).await?;
+        row.map(LoginRequest::from_row).transpose()
     }
 }
 
@@ -61,6 +68,7 @@ impl Tx {
             .bind(&state[..])
             .bind(&request.verifier)
             .bind(&request.redirect_url)
+            .bind(request.guest.as_ref().map(UserId::as_str))
             .bind(request.expires_at.micros())
             .execute(self)
             .await?;
@@ -69,8 +77,8 @@ impl Tx {
 
     /// Takes a sign-in that was begun, lapsed or not.
     pub async fn take_login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
-        let row: Option<(String, String, i64)> = query(TAKE_REQUEST).bind(&state[..]).fetch_optional(self).await?;
-        Ok(row.map(LoginRequest::from_row))
+        let row: Option<Row> = query(TAKE_REQUEST).bind(&state[..]).fetch_optional(self).await?;
+        row.map(LoginRequest::from_row).transpose()
     }
 
     /// Keeps a code, by its SHA-256.

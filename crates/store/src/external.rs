@@ -17,12 +17,14 @@ use crate::{
 };
 
 const BEGIN: &str = "INSERT INTO external_logins
-        (state, issuer, verifier, nonce, browser, redirect_url, upgrade, expires_at)
+        (state, issuer, verifier, nonce, browser, redirect_url, guest_id, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const TAKE_LOGIN: &str = "DELETE FROM external_logins WHERE state = $1
-    RETURNING issuer, verifier, nonce, browser, redirect_url, upgrade, expires_at";
-const GRANT: &str = "INSERT INTO external_grants (code, identity, id_token, expires_at) VALUES ($1, $2, $3, $4)";
-const TAKE_GRANT: &str = "DELETE FROM external_grants WHERE code = $1 RETURNING identity, id_token, expires_at";
+    RETURNING issuer, verifier, nonce, browser, redirect_url, guest_id, expires_at";
+const GRANT: &str = "INSERT INTO external_grants (code, guest_id, identity, id_token, expires_at)
+    VALUES ($1, $2, $3, $4, $5)";
+const TAKE_GRANT: &str =
+    "DELETE FROM external_grants WHERE code = $1 RETURNING guest_id, identity, id_token, expires_at";
 const BY_SUBJECT: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at,
         u.email_verified_at, u.disabled_at, e.asserted_at, e.picture,
         CAST(CASE WHEN EXISTS (SELECT 1 FROM denied_tokens d WHERE d.token = $3) THEN 1 ELSE 0 END AS BIGINT) AS denied
@@ -68,8 +70,8 @@ pub struct ExternalLogin {
     pub browser: Vec<u8>,
     /// Where the browser is to land.
     pub redirect_url: String,
-    /// Whether a guest is to become the account.
-    pub upgrade: bool,
+    /// The guest who is to become the account.
+    pub guest: Option<UserId>,
     /// Until when it may be finished.
     pub expires_at: Timestamp,
 }
@@ -77,6 +79,8 @@ pub struct ExternalLogin {
 /// Whom a provider vouched for, until a guest takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExternalGrant {
+    /// The guest who began, and alone may take it.
+    pub guest: UserId,
     /// What the provider says.
     pub identity: Value,
     /// Its ID token.
@@ -105,7 +109,7 @@ row! {
         nonce: String,
         browser: Vec<u8>,
         redirect_url: String,
-        upgrade: i64,
+        guest_id: Option<String>,
         expires_at: i64,
     }
 }
@@ -159,7 +163,7 @@ impl Tx {
             .bind(&login.nonce)
             .bind(&login.browser)
             .bind(&login.redirect_url)
-            .bind(i64::from(login.upgrade))
+            .bind(login.guest.as_ref().map(UserId::as_str))
             .bind(login.expires_at.micros())
             .execute(self)
             .await?;
@@ -169,21 +173,25 @@ impl Tx {
     /// Takes a sign-in that was begun at a provider, lapsed or not.
     pub async fn take_external_login(&mut self, state: &[u8; 32]) -> Result<Option<ExternalLogin>> {
         let row: Option<ExternalLoginRow> = query(TAKE_LOGIN).bind(&state[..]).fetch_optional(self).await?;
-        Ok(row.map(|row| ExternalLogin {
-            issuer: row.issuer,
-            verifier: row.verifier,
-            nonce: row.nonce,
-            browser: row.browser,
-            redirect_url: row.redirect_url,
-            upgrade: row.upgrade != 0,
-            expires_at: Timestamp::from_micros(row.expires_at),
-        }))
+        row.map(|row| {
+            Ok(ExternalLogin {
+                issuer: row.issuer,
+                verifier: row.verifier,
+                nonce: row.nonce,
+                browser: row.browser,
+                redirect_url: row.redirect_url,
+                guest: row.guest_id.map(|id| text::id(&id, "external_logins.guest_id")).transpose()?,
+                expires_at: Timestamp::from_micros(row.expires_at),
+            })
+        })
+        .transpose()
     }
 
     /// Keeps whom a provider vouched for, by the SHA-256 of the code.
     pub async fn insert_external_grant(&mut self, code: &[u8; 32], grant: &ExternalGrant) -> Result<()> {
         query(GRANT)
             .bind(&code[..])
+            .bind(grant.guest.as_str())
             .bind(Json(&grant.identity))
             .bind(&grant.id_token)
             .bind(grant.expires_at.micros())
@@ -194,12 +202,17 @@ impl Tx {
 
     /// Takes whom a provider vouched for, lapsed or not.
     pub async fn take_external_grant(&mut self, code: &[u8; 32]) -> Result<Option<ExternalGrant>> {
-        let row: Option<(Json<Value>, String, i64)> = query(TAKE_GRANT).bind(&code[..]).fetch_optional(self).await?;
-        Ok(row.map(|(Json(identity), id_token, expires_at)| ExternalGrant {
-            identity,
-            id_token,
-            expires_at: Timestamp::from_micros(expires_at),
-        }))
+        let row: Option<(String, Json<Value>, String, i64)> =
+            query(TAKE_GRANT).bind(&code[..]).fetch_optional(self).await?;
+        row.map(|(guest, Json(identity), id_token, expires_at)| {
+            Ok(ExternalGrant {
+                guest: text::id(&guest, "external_grants.guest_id")?,
+                identity,
+                id_token,
+                expires_at: Timestamp::from_micros(expires_at),
+            })
+        })
+        .transpose()
     }
 
     /// Adds a user whom a provider vouches for; `false`, and nothing done, when the user is there already or somebody has

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 "0013_identity_upkeep",
     14 "0014_deleted_projects",
     15 "0015_search_due",
+    16 "0016_bound_upgrades",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.

@@ -14,7 +14,7 @@ use super::{asserted::Asserted, exchange::Proven};
 use crate::{Identity, SignIn, guests, time};
 
 /// Names that are tried for a new user before one that nobody wants.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 impl Identity {
     /// Signs in who came through.

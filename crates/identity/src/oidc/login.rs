@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{Error, Kind, Result, Secret, secret};
+use domain::{Error, Kind, Result, Secret, ids::UserId, secret};
 use serde::Deserialize;
 use store::{ExternalLogin, Revocation};
 use url::Url;
@@ -20,14 +20,14 @@ const NAME: &str = "oidc";
 const MAX_CODE: usize = 8 * 1024;
 
 /// How somebody would like to sign in.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LoginWish<'a> {
     /// Where the browser is to land.
     pub redirect_url: Option<&'a str>,
     /// Through which provider; this server's page has a link to it otherwise.
     pub provider: Option<&'a str>,
-    /// Whether a guest is to become the account: then the browser lands with a code for that.
-    pub upgrade: bool,
+    /// The guest who is to become the account ([`Identity::upgrading`]): then the browser lands with a code for that.
+    pub guest: Option<UserId>,
 }
 
 /// What a browser brings back.
@@ -74,16 +74,13 @@ impl Identity {
             Some(_) => return Err(Error::invalid_parameter("provider", "provider is oidc, or is left out.")),
             None => !self.built_in_sign_in(),
         };
-        if is_external || wish.upgrade {
+        if is_external || wish.guest.is_some() {
             // Told now and not in the middle of the way.
             self.external()?.known().await?;
         }
-        let mut begun = self.begin_login(wish.redirect_url, from).await?;
+        let mut begun = self.begin_login_of(wish.redirect_url, wish.guest, from).await?;
         if is_external {
             begun.url.push_str("&provider=oidc");
-        }
-        if wish.upgrade {
-            begun.url.push_str("&upgrade=true");
         }
         Ok(begun)
     }
@@ -100,7 +97,6 @@ impl Identity {
     pub async fn begin_external(
         &self,
         request: &AuthorizationRequest,
-        upgrade: bool,
         browser: &str,
         from: Option<IpAddr>,
     ) -> Result<String> {
@@ -135,7 +131,7 @@ impl Identity {
             nonce,
             browser: verdicts::digest(browser).to_vec(),
             redirect_url: begun.redirect_url,
-            upgrade,
+            guest: begun.guest,
             expires_at: now + code_flow::BEGUN,
         };
         time::limited(async {
@@ -176,7 +172,7 @@ impl Identity {
             return Err(code_flow::invalid_state());
         }
         let outcome = match self.complete(answer, &begun, browser).await {
-            Ok(proven) => self.let_through(&proven, begun.upgrade).await?,
+            Ok(proven) => self.let_through(&proven, begun.guest).await?,
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
@@ -209,13 +205,15 @@ impl Identity {
     }
 
     /// Gives who came through a session, or a guest the code to become the account.
-    async fn let_through(&self, proven: &Proven, upgrade: bool) -> Result<Result<Arrived>> {
+    async fn let_through(&self, proven: &Proven, guest: Option<UserId>) -> Result<Result<Arrived>> {
         if !proven.asserted.allowed {
             self.turn_out(&proven.asserted).await?;
             return Ok(Err(not_allowed()));
         }
-        if upgrade && !self.has_account(&proven.asserted).await? {
-            return self.vouch(proven).await.map(|code| Ok(Arrived::Vouched(code)));
+        if let Some(guest) = guest
+            && !self.has_account(&proven.asserted).await?
+        {
+            return self.vouch(proven, guest).await.map(|code| Ok(Arrived::Vouched(code)));
         }
         let sign_in = self.sign_in_external(proven).await?;
         Ok(sign_in.map(|sign_in| Arrived::SignedIn(Box::new(sign_in))))

@@ -5,10 +5,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_kit::{Anyone, ClientAddr, Json, Query, Result};
+use http_kit::{Anyone, ClientAddr, Json, MaybeCaller, Query, Result};
 use identity::{Authorization, Identity, LoginWish};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::offered::Offered;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {
@@ -41,13 +43,18 @@ pub(crate) struct View {
             `Accept: text/html`."),
         ("provider" = Option<String>, Query, description = "`oidc` goes to the external provider at once; without it the \
             sign-in page has a link there, if there is a provider."),
-        ("upgrade" = Option<bool>, Query, description = "For guests: after a sign-in through the provider by somebody who \
-            has no account yet, the fragment has `upgrade_code` for `POST /auth/upgrade`, and no tokens."),
+        ("upgrade" = Option<bool>, Query, description = "For guests, with their access token \
+            or the cookie `refresh_token`: after a sign-in through the provider by somebody who \
+            has no account yet, the fragment has `upgrade_code` for the same guest's `POST /auth/upgrade`, and no tokens."),
     ),
     responses(
         (status = 200, description = "Where to sign in.", body = View),
         (status = 302, description = "The same as a redirect, for browsers."),
         (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
+            body = http_kit::error::ErrorEnvelope),
+        (status = 401, description = "Nobody begins an upgrade (`missing_credentials`).",
+            body = http_kit::error::ErrorEnvelope),
+        (status = 409, description = "Who begins an upgrade has an account already (`not_a_guest`).",
             body = http_kit::error::ErrorEnvelope),
         (status = 503, description = "The external provider does not answer (`identity_provider_unavailable`).",
             body = http_kit::error::ErrorEnvelope),
@@ -57,11 +64,19 @@ pub(crate) async fn login(
     _: Anyone,
     State(identity): State<Identity>,
     ClientAddr(from): ClientAddr,
+    MaybeCaller(caller): MaybeCaller,
+    offered: Offered,
     headers: HeaderMap,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response> {
     let Parameters { redirect_url, mode, provider, upgrade } = parameters;
-    let wish = LoginWish { redirect_url: redirect_url.as_deref(), provider: provider.as_deref(), upgrade };
+    let guest = if upgrade {
+        let cookie = if caller.is_none() { offered.cookie()? } else { None };
+        Some(identity.upgrading(caller.as_deref(), cookie).await?)
+    } else {
+        None
+    };
+    let wish = LoginWish { redirect_url: redirect_url.as_deref(), provider: provider.as_deref(), guest };
     let Authorization { url, state } = identity.begin_sign_in(wish, from).await?;
     let is_browser = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
     let mut response = if is_browser || mode.as_deref() == Some("redirect") {

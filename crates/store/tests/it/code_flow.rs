@@ -8,7 +8,7 @@ use crate::support::{HOUR, NOW, insert_user, open};
 
 fn a_request() -> LoginRequest {
     let redirect_url = "https://app.example/landing?x=1".to_owned();
-    LoginRequest { verifier: "v".repeat(43), redirect_url, expires_at: NOW + HOUR }
+    LoginRequest { verifier: "v".repeat(43), redirect_url, guest: None, expires_at: NOW + HOUR }
 }
 
 async fn a_code(store: &Store) -> AuthorizationCode {

@@ -16,7 +16,7 @@ fn a_login() -> ExternalLogin {
         nonce: "n".repeat(43),
         browser: vec![7; 32],
         redirect_url: "https://app.example/landing?x=1".to_owned(),
-        upgrade: true,
+        guest: None,
         expires_at: NOW + HOUR,
     }
 }
@@ -39,11 +39,14 @@ fn a_user(subject: &str) -> User {
 on_both_databases! {
     async fn a_login_and_a_grant_are_taken_once(database: Database) {
         let store = open(&database).await;
-        let grant = ExternalGrant { identity: json!({"subject": "1"}), id_token: "a.b.c".to_owned(), expires_at: NOW + HOUR };
+        let guest = UserId::new(&Clock::System);
+        let login = ExternalLogin { guest: Some(guest.clone()), ..a_login() };
+        let (identity, id_token) = (json!({"subject": "1"}), "a.b.c".to_owned());
+        let grant = ExternalGrant { guest, identity, id_token, expires_at: NOW + HOUR };
         let mut tx = store.write().await.unwrap();
-        tx.insert_external_login(&[1; 32], &a_login()).await.unwrap();
+        tx.insert_external_login(&[1; 32], &login).await.unwrap();
         assert_eq!(tx.take_external_login(&[2; 32]).await.unwrap(), None);
-        assert_eq!(tx.take_external_login(&[1; 32]).await.unwrap(), Some(a_login()));
+        assert_eq!(tx.take_external_login(&[1; 32]).await.unwrap(), Some(login));
         assert_eq!(tx.take_external_login(&[1; 32]).await.unwrap(), None);
         tx.insert_external_grant(&[1; 32], &grant).await.unwrap();
         assert_eq!(tx.take_external_grant(&[1; 32]).await.unwrap(), Some(grant));

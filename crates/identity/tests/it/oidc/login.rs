@@ -84,9 +84,9 @@ on_both_databases! {
         let begun = server.identity.begin_sign_in(LoginWish::default(), None).await.unwrap();
         let mut request = asked(&begun.url);
         request.code_challenge = challenge("somebody else's verifier");
-        assert_eq!(failure(server.identity.begin_external(&request, false, BROWSER, None).await), "invalid_state");
+        assert_eq!(failure(server.identity.begin_external(&request, BROWSER, None).await), "invalid_state");
         "forged".clone_into(&mut request.state);
-        assert_eq!(failure(server.identity.begin_external(&request, false, BROWSER, None).await), "invalid_state");
+        assert_eq!(failure(server.identity.begin_external(&request, BROWSER, None).await), "invalid_state");
         let evil = LoginWish { redirect_url: Some("https://evil.example/"), ..LoginWish::default() };
         assert_eq!(failure(send(&server, evil).await), "invalid_redirect_url");
         let other = LoginWish { provider: Some("other"), ..LoginWish::default() };

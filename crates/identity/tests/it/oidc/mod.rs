@@ -111,11 +111,10 @@ impl Sso {
 
 /// Where a browser is sent that wants to sign in through the provider.
 async fn send(server: &Server, wish: LoginWish<'_>) -> Result<String> {
-    let upgrade = wish.upgrade;
     let wish = LoginWish { provider: Some("oidc"), ..wish };
     let begun = server.identity.begin_sign_in(wish, None).await?;
     assert!(server.identity.leads_out(query(&begun.url).get("provider").map(String::as_str)));
-    server.identity.begin_external(&asked(&begun.url), upgrade, BROWSER, None).await
+    server.identity.begin_external(&asked(&begun.url), BROWSER, None).await
 }
 
 /// Comes back from the provider with a code.

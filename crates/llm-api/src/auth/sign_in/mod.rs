@@ -40,8 +40,6 @@ pub(crate) struct Asked {
     register: Option<String>,
     /// Through which provider to sign in.
     provider: Option<String>,
-    /// Whether a guest is to become the account.
-    upgrade: bool,
 }
 
 impl Asked {

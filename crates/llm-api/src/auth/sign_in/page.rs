@@ -149,9 +149,6 @@ fn begin(title: &str, problem: Option<&str>, asked: &Asked, browser: &str) -> St
 fn other_form(asked: &Asked, more: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
     query.extend_pairs(asked.fields()).extend_pairs(more);
-    if asked.upgrade {
-        query.append_pair("upgrade", "true");
-    }
     Escaped(&format!("authorize?{}", query.finish())).to_string()
 }
 

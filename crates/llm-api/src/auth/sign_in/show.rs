@@ -29,7 +29,6 @@ use super::{
         ("code_challenge_method" = String, Query, description = "Always `S256`."),
         ("register" = Option<String>, Query, description = "Shows the form to make an account."),
         ("provider" = Option<String>, Query, description = "`oidc` goes on to the external provider."),
-        ("upgrade" = Option<bool>, Query, description = "Whether a guest is to become who signs in there."),
     ),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
@@ -48,7 +47,7 @@ pub(crate) async fn show(
     identity.check_authorization(&asked.to_request())?;
     let name = browser(&identity, &headers).map_or_else(new_browser, str::to_owned);
     if identity.leads_out(asked.provider.as_deref()) {
-        let begun = identity.begin_external(&asked.to_request(), asked.upgrade, &name, from).await;
+        let begun = identity.begin_external(&asked.to_request(), &name, from).await;
         return leave(&identity, &name, begun);
     }
     let ways = Ways::of(&identity);

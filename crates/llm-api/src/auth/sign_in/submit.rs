@@ -40,7 +40,6 @@ impl Form {
                 "code_challenge" => form.asked.code_challenge = value,
                 "code_challenge_method" => form.asked.code_challenge_method = value,
                 "register" => form.asked.register = Some(value),
-                "upgrade" => form.asked.upgrade = value == "true",
                 "browser" => form.browser = value,
                 "name" => form.name = value,
                 "email" => form.email = value,

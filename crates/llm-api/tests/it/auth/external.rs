@@ -35,11 +35,10 @@ async fn page(app: &App, query: &str) -> String {
 async fn the_page_has_a_link_that_leads_there() {
     let provider = Provider::start().await;
     let app = app(&provider, true).await;
-    let html = app.anonymous().get(&page(&app, "?upgrade=true").await).await.expect(200).text();
+    let html = app.anonymous().get(&page(&app, "").await).await.expect(200).text();
     assert!(html.contains("sign in with &lt;Example&gt; SSO"), "{html}");
     let link = html.split("<a href=\"").find(|part| part.contains("provider=oidc")).unwrap();
     let link = link.split('"').next().unwrap().replace("&amp;", "&");
-    assert!(link.contains("upgrade=true"), "{link}");
     let gone = app.anonymous().get(&format!("/auth/{link}")).await.expect(302);
     let target = gone.headers[header::LOCATION].to_str().unwrap();
     assert!(target.starts_with(&format!("{}/authorize?client_id=jan&", provider.issuer())), "{target}");
@@ -80,9 +79,15 @@ on_both_databases! {
         assert_eq!(app.anonymous().get("/auth/login?provider=other").await.error(), refused("provider"));
         let none = App::on(database).await;
         for query in ["?provider=oidc", "?upgrade=true"] {
-            assert_eq!(none.anonymous().get(&format!("/auth/login{query}")).await.error(), refused("provider"));
+            assert_eq!(none.guest().await.get(&format!("/auth/login{query}")).await.error(), refused("provider"));
         }
+        assert_eq!(app.anonymous().get("/auth/login?upgrade=true").await.error().1, "missing_credentials");
         let guest = app.guest().await;
+        let _begun = guest.get("/auth/login?upgrade=true").await.expect(200);
+        let wish = json!({"email": "bob@example.org", "password": "correct horse"});
+        let bob = app.guest().await.post("/auth/upgrade", &wish).await.expect(200).json();
+        let bob = app.anonymous().bearer(bob["access_token"].as_str().unwrap());
+        assert_eq!(bob.get("/auth/login?upgrade=true").await.error().1, "not_a_guest");
         let error = guest.post("/auth/upgrade", &json!({"code": "uc_forged"})).await.error();
         assert_eq!(error, (400, "invalid_upgrade_code".to_owned(), Some("code".to_owned())));
         assert_eq!(guest.post("/auth/upgrade", &json!({})).await.error().1, "missing_parameter");
