@@ -194,11 +194,50 @@ pub fn behind_string(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// What the inside of a string means, which stands between quotes in JSON; `None` for what is no sound string.
+pub fn unescaped(inside: &str) -> Option<Cow<'_, str>> {
+    if inside.contains('\\') {
+        return serde_json::from_str(&format!("\"{inside}\"")).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inside))
+}
+
+/// Writes a text as JSON has it, quotes and all.
+pub fn push_text(out: &mut String, text: &str) {
+    if cursor::plain(text.as_bytes()) == text.len() {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
+}
+
+/// A text as JSON has it, quotes and all.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    push_text(&mut quoted, text);
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde::Deserialize;
     use serde_json::value::RawValue;
+
+    #[test]
+    fn texts_are_written_and_read_as_the_parser_has_them() {
+        for text in
+            ["", "plain – é", "a\"b\\c\nd\0\u{7f}\u{1f}", "\u{1f600} and much more text behind that \"is quoted\""]
+        {
+            let written = quoted(text);
+            assert_eq!(written, serde_json::to_string(text).unwrap());
+            assert_eq!(unescaped(&written[1..written.len() - 1]).unwrap(), text);
+        }
+        assert_eq!(unescaped(r"\u00e9\/").unwrap(), "é/");
+        assert_eq!(unescaped(r"\ud800"), None);
+    }
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only the reading is looked at")]

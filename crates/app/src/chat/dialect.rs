@@ -5,13 +5,13 @@
 
 use bytes::Bytes;
 use domain::{Error, Result};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, json};
 use wire::openai::chat::{
     ChatRequest,
     request::{Content, Message, Part, Role},
 };
 
-use super::body;
+use super::body::Fields;
 
 /// The kinds of parts that a text is taken for a list of.
 const KINDS: [&str; 6] = ["text", "image_url", "input_audio", "file", "image", "tool_result"];
@@ -24,11 +24,12 @@ pub(crate) fn translate(request: &mut ChatRequest, body: Bytes) -> Result<Bytes>
     if !request.messages.iter().any(is_foreign) {
         return Ok(body);
     }
-    let fields = body::fields(&body)?;
-    let messages = body::messages(&fields)?.into_iter().zip(&request.messages).enumerate();
+    let fields = Fields::of_body(&body)?;
+    let messages = fields.messages()?.into_iter().zip(&request.messages).enumerate();
     let messages =
         messages.map(|(at, (raw, message))| if is_foreign(message) { translated(raw, at) } else { Ok(raw.to_owned()) });
-    let body = body::with_messages(&fields, &messages.collect::<Result<Vec<_>>>()?, &[])?;
+    let messages = messages.collect::<Result<Vec<_>>>()?;
+    let body = fields.with_messages(&messages, &[]);
     *request = wire::json::parse_large(&body)?;
     Ok(body)
 }
@@ -58,8 +59,8 @@ fn is_empty(kind: &str, text: Option<&str>) -> bool {
     kind == "text" && text == Some("")
 }
 
-fn translated(message: &RawValue, at: usize) -> Result<Box<RawValue>> {
-    let mut message: Map<String, Value> = serde_json::from_str(message.get()).map_err(Error::internal)?;
+fn translated(message: &str, at: usize) -> Result<String> {
+    let mut message: Map<String, Value> = serde_json::from_str(message).map_err(Error::internal)?;
     let parts = match message.get_mut("content").map(Value::take) {
         Some(Value::String(text)) => parts_in(&text).unwrap_or_default(),
         Some(Value::Array(parts)) => parts,
@@ -75,7 +76,7 @@ fn translated(message: &RawValue, at: usize) -> Result<Box<RawValue>> {
         parts.truncate(1);
     }
     message.insert("content".to_owned(), parts.into());
-    serde_json::value::to_raw_value(&message).map_err(Error::internal)
+    serde_json::to_string(&message).map_err(Error::internal)
 }
 
 fn part(mut part: Value, path: &str) -> Result<Value> {

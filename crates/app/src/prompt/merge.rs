@@ -2,72 +2,64 @@
 
 use bytes::Bytes;
 use domain::{Error, Result};
-use serde::{Deserialize, Serialize};
-use serde_json::{json, value::RawValue};
-use wire::openai::chat::request::Role;
+use wire::{
+    json,
+    openai::chat::request::{ChatRequest, Role},
+};
 
-use crate::chat::body::{self, Fields};
+use crate::chat::body::{self, Fields, Told};
 
-/// Puts `prompt` before the messages of a body. Gives the body that says the same.
-pub(crate) fn put_before(prompt: &str, body: &[u8]) -> Result<Bytes> {
-    let fields = body::fields(body)?;
-    let mut messages: Vec<_> = body::messages(&fields)?.into_iter().map(ToOwned::to_owned).collect();
+/// Puts `prompt` before the messages of a request and its body. Gives the body that says the same.
+pub(crate) fn put_before(prompt: &str, request: &mut ChatRequest, body: &[u8]) -> Result<Bytes> {
+    let fields = Fields::of_body(body)?;
+    let read = std::mem::take(&mut request.messages).into_iter().zip(fields.messages()?);
+    let mut messages = read.map(|(message, json)| Told { message, json: json.to_owned() }).collect();
     put_into(prompt, &mut messages)?;
-    body::with_messages(&fields, &messages, &[])
+    let body = fields.with_messages(&messages, &[]);
+    request.messages = messages.into_iter().map(|told| told.message).collect();
+    Ok(body)
 }
 
 /// Puts `prompt` before messages as the one system message; what the first of them says to the model is kept after it, since
 /// many models allow one only.
-pub(crate) fn put_into(prompt: &str, messages: &mut Vec<Box<RawValue>>) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Spoken {
-        role: Role,
-    }
-    let role = |message: &RawValue| serde_json::from_str::<Spoken>(message.get()).ok().map(|spoken| spoken.role);
+pub(crate) fn put_into(prompt: &str, messages: &mut Vec<Told>) -> Result<()> {
     match messages.first_mut() {
-        Some(first) if matches!(role(first), Some(Role::System | Role::Developer)) => *first = join(prompt, first)?,
-        _ => messages.insert(0, raw(&json!({"role": "system", "content": prompt}))?),
+        Some(first) if matches!(first.message.role, Role::System | Role::Developer) => {
+            *first = Told::read(join(prompt, &first.json)?)?;
+        }
+        _ => {
+            let system = format!(r#"{{"role":"system","content":{}}}"#, json::quoted(prompt));
+            messages.insert(0, Told::read(system)?);
+        }
     }
     Ok(())
 }
 
 /// A message that says `prompt` before its own content: everything else in it stays to the letter, what nobody here knows
 /// included.
-fn join(prompt: &str, message: &RawValue) -> Result<Box<RawValue>> {
-    let mut fields: Fields<'_> = serde_json::from_str(message.get()).map_err(Error::internal)?;
-    let own = fields.get("content").map_or("null", |content| content.get());
+fn join(prompt: &str, message: &str) -> Result<String> {
+    let mut fields = Fields::of(message)?;
+    let own = fields.get("content").unwrap_or("null");
     let content = match own.as_bytes().first() {
         Some(b'"') => {
             let own: String = serde_json::from_str(own).map_err(Error::internal)?;
-            raw(&both(prompt, &own))?
+            json::quoted(&format!("{prompt}\n\n{own}"))
         }
         Some(b'[') => {
-            let mut parts: Vec<Box<RawValue>> = serde_json::from_str(own).map_err(Error::internal)?;
-            parts.insert(0, raw(&part(prompt))?);
-            raw(&parts)?
+            let part = format!(r#"{{"type":"text","text":{}}}"#, json::quoted(prompt));
+            let mut parts = body::elements(own)?;
+            parts.insert(0, &part);
+            body::list(&parts)
         }
-        _ => raw(&prompt)?,
+        _ => json::quoted(prompt),
     };
-    fields.insert("content".into(), &content);
-    raw(&fields)
-}
-
-fn both(prompt: &str, own: &str) -> String {
-    format!("{prompt}\n\n{own}")
-}
-
-fn part(text: &str) -> serde_json::Value {
-    json!({"type": "text", "text": text})
-}
-
-fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(value).map_err(Error::internal)
+    fields.set("content", &content);
+    Ok(fields.to_json())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-    use wire::openai::chat::ChatRequest;
+    use serde_json::{Value, json};
 
     use super::{super::Composed, *};
 
@@ -111,7 +103,8 @@ mod tests {
     fn everything_else_stays_to_the_letter() {
         let body = r#"{"model":"m","x":1.0000000000000000000001,"messages":[{"role":"user","content":"Hi"}],
             "y":{"b":1e5,"a":"\u00e9"}}"#;
-        let rewritten = put_before("P", body.as_bytes()).unwrap();
+        let mut request = wire::json::parse(body.as_bytes()).unwrap();
+        let rewritten = put_before("P", &mut request, body.as_bytes()).unwrap();
         let text = std::str::from_utf8(&rewritten).unwrap();
         assert!(text.contains("1.0000000000000000000001") && text.contains(r#"{"b":1e5,"a":"\u00e9"}"#), "{text}");
     }

@@ -30,7 +30,6 @@ use domain::{
     Clock, Result,
     ids::{ProjectId, UserId},
 };
-use serde_json::value::RawValue;
 use store::Store;
 use wire::{
     openai::chat::ChatRequest,
@@ -39,6 +38,7 @@ use wire::{
 
 use self::{module::MODULES, texts::Table};
 use crate::{
+    chat::body::Told,
     memories::{Embedder, Memories, Outcome},
     prompt_templates::PromptTemplates,
 };
@@ -75,16 +75,14 @@ impl Composed {
         if self.text.is_empty() {
             return Ok(body);
         }
-        let body = merge::put_before(&self.text, &body)?;
-        *request = wire::json::parse_large(&body)?;
-        Ok(body)
+        merge::put_before(&self.text, request, &body)
     }
 
     /// Puts the text before these messages.
     ///
     /// # Errors
     /// `internal_error` for what is no message.
-    pub(crate) fn put_into(&self, messages: &mut Vec<Box<RawValue>>) -> Result<()> {
+    pub(crate) fn put_into(&self, messages: &mut Vec<Told>) -> Result<()> {
         if self.text.is_empty() { Ok(()) } else { merge::put_into(&self.text, messages) }
     }
 

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use domain::ids::ConversationId;
-use serde_json::json;
+use wire::json;
 
 /// What an answer says of the conversation it belongs to: fields of an object, with a comma behind.
 pub(super) fn fields(id: Option<&ConversationId>, title: Option<&str>, trimmed: bool) -> String {
-    let conversation = id.map(|id| format!("\"conversation\":{},", json!({"id": id, "title": title})));
-    format!("{}\"trimmed\":{trimmed},", conversation.unwrap_or_default())
+    let Some(id) = id else { return format!("\"trimmed\":{trimmed},") };
+    let title = title.map_or("null".to_owned(), json::quoted);
+    format!(r#""conversation":{{"id":"{id}","title":{title}}},"trimmed":{trimmed},"#)
 }
 
 /// An answer's body with a mark in front.
@@ -19,6 +20,7 @@ pub(super) fn put_on(answer: &Bytes, mark: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use domain::Clock;
+    use serde_json::json;
 
     use super::*;
 

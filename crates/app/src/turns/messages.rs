@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use domain::item::Item;
+use domain::{Error, item::Item};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 use wire::openai::chat::request::{FunctionCall, ImageUrl, Role, ToolCall};
 
-use crate::chat::body::Fields;
+use crate::chat::body::{self, Fields, Told};
 
 /// What stands in the place of a result that nobody noted. Models insist on a result for each call.
 const NO_RESULT: &str = "The call was not completed.";
@@ -31,7 +31,7 @@ pub(super) enum Content {
     Text(String),
     Parts(Vec<Piece>),
     /// The whole message as the client sent it.
-    Raw(Box<RawValue>),
+    Sent(Box<Told>),
 }
 
 /// A part of a message, as JSON.
@@ -139,7 +139,7 @@ impl Messages {
         let empty = match &content {
             Content::Text(text) => text.is_empty(),
             Content::Parts(parts) => parts.is_empty(),
-            Content::None | Content::Raw(_) => false,
+            Content::None | Content::Sent(_) => false,
         };
         // An answer that was broken off before its first word.
         if !empty {
@@ -170,12 +170,14 @@ impl Messages {
     }
 
     /// Adds a message as the client sent it.
-    pub(super) fn raw(&mut self, role: Role, answers: Option<&str>, message: Box<RawValue>) {
-        let answers = answers.filter(|_| role == Role::Tool).map(str::to_owned);
-        let said = |raw| Said { role, content: Content::Raw(raw), calls: Vec::new(), answers: answers.clone() };
-        match &answers {
-            Some(id) if self.open.iter().any(|(open, _)| open == id) => _ = self.result(id, said(message)),
-            _ => self.push(said(message)),
+    pub(super) fn sent(&mut self, told: Told) {
+        let role = told.message.role;
+        let answers = told.message.tool_call_id.clone().filter(|_| role == Role::Tool);
+        let call = answers.clone().filter(|id| self.open.iter().any(|(open, _)| open == id));
+        let said = Said { role, content: Content::Sent(Box::new(told)), calls: Vec::new(), answers };
+        match call {
+            Some(id) => _ = self.result(&id, said),
+            None => self.push(said),
         }
     }
 
@@ -211,23 +213,20 @@ impl Said {
 
     /// What the result of a call says, if that may be longer than `least` bytes.
     pub(super) fn long_result(&self, least: usize) -> Option<Cow<'_, str>> {
-        #[derive(Deserialize)]
-        struct Message<'a> {
-            #[serde(borrow)]
-            content: &'a RawValue,
-        }
         match &self.content {
             Content::Text(text) if self.follows() && text.len() > least => Some(Cow::Borrowed(text)),
-            Content::Raw(raw) if self.follows() && raw.get().len() > least => {
-                let message: Message<'_> = serde_json::from_str(raw.get()).ok()?;
-                Some(Cow::Owned(result_text(message.content)))
+            Content::Sent(told) if self.follows() && told.json.len() > least => {
+                told.message.content.as_ref().map(|content| Cow::Owned(content.text()))
             }
             _ => None,
         }
     }
 
-    /// As JSON.
-    pub(super) fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+    /// As the model is told it.
+    ///
+    /// # Errors
+    /// `internal_error` for what cannot be read back.
+    pub(super) fn into_told(self) -> Result<Told, Error> {
         #[derive(Serialize)]
         struct Message<'a> {
             role: Role,
@@ -244,14 +243,16 @@ impl Said {
             Parts(Vec<&'a RawValue>),
         }
         let content = match &self.content {
-            Content::Raw(raw) => return Ok(raw.clone()),
-            Content::None => None,
+            Content::Sent(_) | Content::None => None,
             Content::Text(text) => Some(Shown::Text(text)),
             Content::Parts(parts) => Some(Shown::Parts(parts.iter().map(|part| &*part.json).collect())),
         };
         let message =
             Message { role: self.role, content, tool_calls: &self.calls, tool_call_id: self.answers.as_deref() };
-        serde_json::value::to_raw_value(&message)
+        match self.content {
+            Content::Sent(told) => Ok(*told),
+            _ => Told::read(serde_json::to_string(&message).map_err(Error::internal)?),
+        }
     }
 
     /// What it says, for counting, and how many images it has.
@@ -259,11 +260,11 @@ impl Said {
         let (text, parts) = match &self.content {
             Content::None => (None, Vec::new()),
             Content::Text(text) => (Some(text.as_str()), Vec::new()),
-            Content::Parts(parts) => (None, parts.iter().map(|part| (&*part.json, part.is_image)).collect()),
-            Content::Raw(raw) => (None, parts_with_images(raw).unwrap_or_else(|| vec![(raw, false)])),
+            Content::Parts(parts) => (None, parts.iter().map(|part| (part.json.get(), part.is_image)).collect()),
+            Content::Sent(told) => (None, parts_with_images(&told.json).unwrap_or_else(|| vec![(&*told.json, false)])),
         };
         let images = parts.iter().filter(|(_, is_image)| *is_image).count();
-        let parts = parts.iter().filter(|(_, is_image)| !is_image).map(|(part, _)| part.get());
+        let parts = parts.iter().filter(|(_, is_image)| !is_image).map(|(part, _)| *part);
         let mut words: Vec<&str> = text.into_iter().chain(parts).collect();
         words.extend(self.calls.iter().flat_map(|call| [&*call.function.name, &*call.function.arguments]));
         (words, images)
@@ -287,20 +288,21 @@ impl Said {
                     }
                 }
             }
-            Content::Raw(raw) => {
-                let Some(parts) = parts_with_images(raw) else { return false };
-                let mut parts: Vec<Box<RawValue>> = parts
+            Content::Sent(told) => {
+                let Some(parts) = parts_with_images(&told.json) else { return false };
+                let none = no_image();
+                let mut parts: Vec<&str> = parts
                     .into_iter()
                     .rev()
                     .map(|(json, is_image)| {
                         let stays = !is_image || has_place();
                         left_out |= !stays;
-                        if stays { json.to_owned() } else { no_image() }
+                        if stays { json } else { none.get() }
                     })
                     .collect();
                 parts.reverse();
-                if left_out && let Some(message) = with_parts(raw, &parts) {
-                    *raw = message;
+                if left_out && let Ok(fewer) = with_parts(&told.json, &parts) {
+                    **told = fewer;
                 }
             }
         }
@@ -309,29 +311,33 @@ impl Said {
 }
 
 /// The parts of a message as the client sent it, and which of them are images; nothing where none is.
-fn parts_with_images(message: &RawValue) -> Option<Vec<(&RawValue, bool)>> {
+fn parts_with_images(message: &str) -> Option<Vec<(&str, bool)>> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        content: Vec<&'a RawValue>,
+    }
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(rename = "type", borrow)]
         kind: Cow<'a, str>,
     }
     // Most messages have none, and are not read again.
-    if !message.get().contains("image_url") {
+    if !message.contains("image_url") {
         return None;
     }
-    let fields: Fields<'_> = serde_json::from_str(message.get()).ok()?;
-    let parts: Vec<&RawValue> = serde_json::from_str(fields.get("content")?.get()).ok()?;
+    let Message { content } = serde_json::from_str(message).ok()?;
     let is_image = |part: &RawValue| serde_json::from_str(part.get()).is_ok_and(|Kind { kind }| kind == "image_url");
-    let parts: Vec<_> = parts.into_iter().map(|part| (part, is_image(part))).collect();
+    let parts: Vec<_> = content.into_iter().map(|part| (part.get(), is_image(part))).collect();
     parts.iter().any(|(_, is_image)| *is_image).then_some(parts)
 }
 
 /// A message as the client sent it, with other parts. Everything else stays to the letter.
-fn with_parts(message: &RawValue, parts: &[Box<RawValue>]) -> Option<Box<RawValue>> {
-    let mut fields: Fields<'_> = serde_json::from_str(message.get()).ok()?;
-    let parts = serde_json::value::to_raw_value(parts).ok()?;
-    fields.insert("content".into(), &parts);
-    serde_json::value::to_raw_value(&fields).ok()
+fn with_parts(message: &str, parts: &[&str]) -> Result<Told, Error> {
+    let mut fields = Fields::of(message)?;
+    let parts = body::list(parts);
+    fields.set("content", &parts);
+    Told::read(fields.to_json())
 }
 
 fn no_image() -> Box<RawValue> {

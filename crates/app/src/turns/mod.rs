@@ -29,7 +29,6 @@ use domain::{
     item::Making,
 };
 use futures_util::Stream;
-use serde_json::value::RawValue;
 use store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -47,7 +46,11 @@ pub use self::{
     stream::KeptEvents,
 };
 use crate::{
-    chat::{Chat, Completion, Events, Notes, body, dialect},
+    chat::{
+        Chat, Completion, Events, Notes,
+        body::{Fields, Told},
+        dialect,
+    },
     conversations::{self, Conversations},
     models::Models,
     prompt::{Bound, Composed, Hints, Prompt},
@@ -126,9 +129,9 @@ struct Ask<'a> {
     /// The request, whose messages are in the other fields.
     request: ChatRequest,
     /// Its fields as they came.
-    fields: body::Fields<'a>,
+    fields: Fields<'a>,
     /// What the client says to the model on top of everything.
-    instructions: Vec<Box<RawValue>>,
+    instructions: Vec<Told>,
     /// What was said, the question at its end.
     said: Vec<Said>,
     /// Whether nothing was said before that.
@@ -198,7 +201,7 @@ impl Turns {
             let reasons = |model: &str| self.0.models.resolve(model).ok()?.reasons();
             let (mut body, applied) = self.0.prompt.put_before(owner, hints, &mut request, body, reasons).await?;
             if request.deep_research.is_some() || request.store_reasoning.is_some() {
-                body = body::without(&body, &OURS_ALWAYS)?;
+                body = Fields::of_body(&body)?.without(&OURS_ALWAYS);
             }
             let reply = match self.0.chat.complete(owner, request, body, notes).await? {
                 Completion::Whole(answer) => Reply::Whole(answer),
@@ -222,11 +225,11 @@ impl Turns {
     ) -> Result<Answer> {
         request.check()?;
         let Ground { conversation, place, history } = self.ground(caller, &request, referrer).await?;
-        let fields = body::fields(&body)?;
-        let sent = question::read(&fields)?;
+        let fields = Fields::of_body(&body)?;
+        let sent: Vec<question::Sent<'_>> = request.messages.iter().zip(fields.messages()?).collect();
         let Recent { items: history, is_all } = &history;
         let new = question::new_messages(&sent, history);
-        let mut question = question::items(new);
+        let mut question = question::items(new)?;
         let mut history = history.as_slice();
         if let Some(at) = question::kept_at(&question, history) {
             question.clear();
@@ -237,20 +240,13 @@ impl Turns {
         for item in history {
             told.item(item);
         }
-        let asked = new.iter().filter(|(sent, _)| !sent.is_instruction());
-        for (sent, raw) in asked.clone() {
-            told.raw(sent.role, sent.tool_call_id.as_deref(), (*raw).to_owned());
-        }
-        let instructions = sent.iter().filter(|(sent, _)| sent.is_instruction());
-        let ask = Ask {
-            instructions: instructions.map(|(_, raw)| (*raw).to_owned()).collect(),
-            said: told.finish(),
-            is_all: *is_all,
-            question: asked.count(),
-            fields,
-            request,
-            hints,
-        };
+        let asked = new.iter().filter(|(sent, _)| !question::is_instruction(sent));
+        let copy = |(sent, raw): &question::Sent<'_>| Told { message: (*sent).clone(), json: (*raw).to_owned() };
+        asked.clone().for_each(|sent| told.sent(copy(sent)));
+        let asked = asked.count();
+        let instructions = sent.iter().filter(|(sent, _)| question::is_instruction(sent)).map(copy).collect();
+        let said = told.finish();
+        let ask = Ask { instructions, said, is_all: *is_all, question: asked, fields, request, hints };
         let mut conversation = conversation;
         let title = question::title(&question);
         let turn = place.zip(conversation.as_mut()).map(|(mut place, conversation)| {
@@ -270,28 +266,30 @@ impl Turns {
 
     /// Asks the model, and sees to it that the turn is kept: before a whole answer is given, and before a stream ends.
     async fn ask(&self, owner: &UserId, ask: Ask<'_>, plan: Plan, notes: impl Notes) -> Result<(Answer, Option<Kept>)> {
-        let Ask { request, mut fields, instructions, said, is_all, question, mut hints } = ask;
+        let Ask { mut request, mut fields, instructions, said, is_all, question, mut hints } = ask;
         let model = self.0.models.resolve(&request.model)?;
         let window = model.window().unwrap_or(trim::USUAL_WINDOW);
         let fitted = trim::fit(said, question, window, &|text| model.count_tokens(text))?;
         let composed =
             self.compose(owner, plan.conversation.as_ref(), plan.turn.is_some(), &mut hints, &request).await?;
-        let messages = fitted.messages.iter().map(Said::to_json).collect::<Result<Vec<_>, _>>();
-        let mut messages = [instructions, messages.map_err(Error::internal)?].concat();
+        let mut messages = instructions;
+        for said in fitted.messages {
+            messages.push(said.into_told()?);
+        }
         composed.put_into(&mut messages)?;
         if composed.forgoes_thinking {
-            fields.insert("enable_thinking".into(), RawValue::FALSE);
+            fields.set("enable_thinking", "false");
+            request.enable_thinking = Some(false);
         }
-        let body = body::with_messages(&fields, &messages, &OURS)?;
-        let told: ChatRequest = wire::json::parse_large(&body)?;
-
+        let body = fields.with_messages(&messages, &OURS);
+        request.messages = messages.into_iter().map(|told| told.message).collect();
         let with_thoughts = request.store_reasoning.unwrap_or(false);
         let conversation = plan.conversation.as_ref();
         let id = conversation.map(|conversation| conversation.id.clone());
         let mark =
             mark::fields(id.as_ref(), conversation.and_then(|it| it.title.as_deref()), fitted.trimmed || !is_all);
         let mut unanswered = Unanswered { turns: self, turn: plan.turn };
-        let completion = self.0.chat.complete(owner, Box::new(told), body, notes).await;
+        let completion = self.0.chat.complete(owner, Box::new(request), body, notes).await;
         let turn = unanswered.turn.take();
         let mut kept = None;
         let reply = match (completion?, turn) {

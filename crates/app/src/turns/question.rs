@@ -1,48 +1,24 @@
 //! What is new in a request: the messages that a conversation does not have yet.
 
-use std::borrow::Cow;
-
 use domain::{Error, item::Item};
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use wire::openai::{
-    chat::request::{Role, ToolCall},
+    chat::request::{Content, Message, Role},
     items::ItemIn,
 };
 
-use crate::{
-    chat::body::{self, Fields},
-    text,
-};
-
-/// A message of the request.
-#[derive(Deserialize)]
-pub(super) struct Sent<'a> {
-    pub(super) role: Role,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(default)]
-    tool_calls: Option<Vec<ToolCall>>,
-    #[serde(borrow, default)]
-    pub(super) tool_call_id: Option<Cow<'a, str>>,
-}
+use crate::{chat::body::Fields, text};
 
 /// A message of the request, read and as it came.
-pub(super) type Message<'a> = (Sent<'a>, &'a RawValue);
-
-/// The messages of a request that was checked.
-pub(super) fn read<'a>(fields: &Fields<'a>) -> Result<Vec<Message<'a>>, Error> {
-    let read = body::messages(fields)?.into_iter().map(|raw| serde_json::from_str(raw.get()).map(|sent| (sent, raw)));
-    read.collect::<Result<_, _>>().map_err(Error::internal)
-}
+pub(super) type Sent<'a> = (&'a Message, &'a str);
 
 /// The messages of a request that the conversation does not have: what comes after the last answer before the last
 /// question; all of them when the conversation has none yet. A client may send the whole history each time, or the last message alone.
-pub(super) fn new_messages<'a, 'b>(sent: &'b [Message<'a>], history: &[Item]) -> &'b [Message<'a>] {
+pub(super) fn new_messages<'a, 'b>(sent: &'b [Sent<'a>], history: &[Item]) -> &'b [Sent<'a>] {
     let known = if history.is_empty() {
         0
     } else {
-        let asks = |(message, _): &Message<'_>| matches!(message.role, Role::User | Role::Tool);
+        let asks = |(message, _): &Sent<'_>| matches!(message.role, Role::User | Role::Tool);
         let question = sent.iter().rposition(asks).unwrap_or(0);
         sent[..question].iter().rposition(|(message, _)| message.role == Role::Assistant).map_or(0, |at| at + 1)
     };
@@ -50,8 +26,59 @@ pub(super) fn new_messages<'a, 'b>(sent: &'b [Message<'a>], history: &[Item]) ->
 }
 
 /// The messages as items to be kept. Instructions are the request's and not the conversation's.
-pub(super) fn items(messages: &[Message<'_>]) -> Vec<ItemIn> {
-    messages.iter().flat_map(|(message, _)| message.items()).collect()
+///
+/// # Errors
+/// `internal_error` for what is no message.
+pub(super) fn items(messages: &[Sent<'_>]) -> Result<Vec<ItemIn>, Error> {
+    let mut items = Vec::with_capacity(messages.len() + 1);
+    for (message, raw) in messages {
+        match message.role {
+            Role::System | Role::Developer | Role::Function => {}
+            Role::User => items.extend(asked(message, raw)?),
+            Role::Assistant => {
+                let text = message.content.as_ref().map(Content::text).filter(|text| !text.is_empty());
+                items.extend(text.map(|text| answer(&text)));
+                let calls = message.tool_calls.iter().flatten();
+                items.extend(calls.map(|call| self::call(&call.id, &call.function.name, &call.function.arguments)));
+            }
+            Role::Tool => {
+                let fields = Fields::of(raw)?;
+                let (Some(id), Some(output)) = (&message.tool_call_id, fields.get("content")) else { continue };
+                items.push(ItemIn {
+                    kind: "function_call_output",
+                    role: None,
+                    status: Some("completed"),
+                    call_id: Some(plain(id)),
+                    body: format!("{{\"output\":{output}}}"),
+                    text: None,
+                });
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// Whether a message tells the model how to act, in this request.
+pub(super) fn is_instruction(message: &Message) -> bool {
+    matches!(message.role, Role::System | Role::Developer)
+}
+
+/// A user's message.
+fn asked(message: &Message, raw: &str) -> Result<Option<ItemIn>, Error> {
+    Ok(match &message.content {
+        None => None,
+        Some(Content::Text(text)) => Some(ItemIn::said("user", plain(&text.read()), &text.to_json())),
+        Some(Content::Parts(_)) => {
+            // As they came: of a part, more may be kept than was read.
+            let fields = Fields::of(raw)?;
+            let parts: Vec<Value> =
+                serde_json::from_str(fields.get("content").unwrap_or("[]")).map_err(Error::internal)?;
+            let parts: Vec<Value> = parts.into_iter().map(part).collect();
+            let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
+            let text = plain(&texts.join("\n"));
+            Some(ItemIn::message("user", json!({"content": parts}).to_string(), Some(text)))
+        }
+    })
 }
 
 /// Where a question stands at the end of the history already: it was kept, was never answered or the answer broke off,
@@ -66,57 +93,6 @@ pub(super) fn kept_at(question: &[ItemIn], history: &[Item]) -> Option<usize> {
     let last = &history[at];
     let is_same = one.role == Some("user") && last.head.role.as_deref() == one.role && last.body == one.body;
     is_same.then_some(at)
-}
-
-impl Sent<'_> {
-    /// Whether it tells the model how to act, in this request.
-    pub(super) fn is_instruction(&self) -> bool {
-        matches!(self.role, Role::System | Role::Developer)
-    }
-
-    fn items(&self) -> Vec<ItemIn> {
-        match self.role {
-            Role::System | Role::Developer | Role::Function => Vec::new(),
-            Role::User => self.parts().map(|parts| message("user", &parts)).into_iter().collect(),
-            Role::Assistant => {
-                let calls = self.tool_calls.iter().flatten();
-                let calls = calls.map(|call| self::call(&call.id, &call.function.name, &call.function.arguments));
-                self.text().map(|text| answer(&text)).into_iter().chain(calls).collect()
-            }
-            Role::Tool => {
-                let (Some(id), Some(output)) = (&self.tool_call_id, self.content) else { return Vec::new() };
-                vec![ItemIn {
-                    kind: "function_call_output",
-                    role: None,
-                    status: Some("completed"),
-                    call_id: Some(plain(id)),
-                    body: json!({"output": output}).to_string(),
-                    text: None,
-                }]
-            }
-        }
-    }
-
-    /// The parts of a user's message, as conversations have them.
-    fn parts(&self) -> Option<Vec<Value>> {
-        Some(match serde_json::from_str(self.content?.get()).ok()? {
-            Value::String(text) => vec![json!({"type": "input_text", "text": text})],
-            Value::Array(parts) => parts.into_iter().map(part).collect(),
-            _ => return None,
-        })
-    }
-
-    fn text(&self) -> Option<String> {
-        let text = match serde_json::from_str(self.content?.get()).ok()? {
-            Value::String(text) => text,
-            Value::Array(parts) => {
-                let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-                texts.join("\n")
-            }
-            _ => return None,
-        };
-        (!text.is_empty()).then_some(text)
-    }
 }
 
 /// A chat's part as conversations have it.
@@ -142,16 +118,9 @@ fn part(mut part: Value) -> Value {
     part
 }
 
-fn message(role: &'static str, parts: &[Value]) -> ItemIn {
-    let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-    let text = plain(&texts.join("\n"));
-    let body = json!({"content": parts}).to_string();
-    ItemIn::message(role, body, Some(text))
-}
-
 /// An answer's text as an item.
 pub(super) fn answer(text: &str) -> ItemIn {
-    message("assistant", &[json!({"type": "output_text", "text": text, "annotations": []})])
+    ItemIn::said("assistant", plain(text), &wire::json::quoted(text))
 }
 
 /// A call that the model asks for, to be completed by whoever makes it (contract E12, E25).
@@ -186,9 +155,14 @@ mod tests {
     use super::*;
 
     fn sent(messages: &Value) -> Vec<ItemIn> {
-        let raw: Vec<Box<RawValue>> = serde_json::from_str(&messages.to_string()).unwrap();
-        let sent: Vec<_> = raw.iter().map(|raw| (serde_json::from_str(raw.get()).unwrap(), &**raw)).collect();
-        items(new_messages(&sent, &[]))
+        let messages: Vec<(Message, String)> = messages
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| (serde_json::from_value(message.clone()).unwrap(), message.to_string()))
+            .collect();
+        let sent: Vec<Sent<'_>> = messages.iter().map(|(message, raw)| (message, raw.as_str())).collect();
+        items(new_messages(&sent, &[])).unwrap()
     }
 
     fn body(item: &ItemIn) -> Value {

@@ -16,13 +16,13 @@ use store::ItemPage;
 use wire::openai::{chat::ChatRequest, items};
 
 use super::{
-    Ask, Messages, Place, Plan, Reply, ReplyEvents, Turn, Turns,
+    Ask, Messages, Place, Plan, Reply, ReplyEvents, Said, Turn, Turns,
     keep::Kept,
     recent::{Recent, recent},
     trim,
 };
 use crate::{
-    chat::{Notes, body},
+    chat::{Notes, body::Fields},
     conversations::{
         self,
         items::{item_not_found, missing, read_id, wrong_role},
@@ -197,10 +197,11 @@ impl Turns {
         for item in asked.said.iter().chain([&asked.question]) {
             told.item(item);
         }
-        let said = told.finish();
-        let last = said.last().map(super::Said::to_json).transpose().map_err(Error::internal)?;
+        let mut question = Messages::default();
+        question.item(&asked.question);
+        let question = question.finish().into_iter().map(Said::into_told).collect::<Result<Vec<_>>>()?;
         let model = self.model(again.model.as_ref().or(asked.model.as_ref()), &asked.owner).await?;
-        let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([last]))].into();
+        let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([]))].into();
         let options = [
             ("temperature", again.temperature.map(Value::from)),
             ("max_tokens", again.max_tokens.map(Value::from)),
@@ -208,13 +209,14 @@ impl Turns {
         ];
         wish.extend(options.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let wish = serde_json::to_vec(&wish).map_err(Error::internal)?;
-        let request: ChatRequest = wire::json::parse(&wish)?;
+        let mut request: ChatRequest = wire::json::parse(&wish)?;
+        request.messages = question.into_iter().map(|told| told.message).collect();
         request.check()?;
         let ask = Ask {
-            fields: body::fields(&wish)?,
+            fields: Fields::of_body(&wish)?,
             request,
             instructions: Vec::new(),
-            said,
+            said: told.finish(),
             is_all: asked.is_all,
             question: 1,
             hints: Hints::default(),

@@ -75,6 +75,9 @@ fn tokens(text: &str, room: usize, count: Count<'_>) -> usize {
 
 /// Four letters to a token; one and a half of a script that has a sign for a word.
 fn estimate(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len().div_ceil(4);
+    }
     let (mut letters, mut signs) = (0_usize, 0_usize);
     for letter in text.chars() {
         if matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}') {
@@ -119,12 +122,12 @@ mod tests {
     };
 
     use serde_json::json;
-    use wire::openai::chat::request::Role;
 
     use super::{
         super::messages::{Messages, NO_IMAGE},
         *,
     };
+    use crate::chat::body::Told;
 
     fn item(kind: &str, role: Option<&str>, call_id: Option<&str>, body: &serde_json::Value) -> Item {
         let head = Head {
@@ -163,8 +166,11 @@ mod tests {
             messages.item(item);
         }
         let fitted = fit(messages.finish(), question, window, count)?;
-        let json = fitted.messages.iter().map(|said| serde_json::to_value(said.to_json().unwrap()).unwrap());
-        Ok((json.collect(), fitted.trimmed))
+        Ok((fitted.messages.into_iter().map(as_told).collect(), fitted.trimmed))
+    }
+
+    fn as_told(said: Said) -> serde_json::Value {
+        serde_json::from_str(&said.into_told().unwrap().json).unwrap()
     }
 
     const UNKNOWN: Count<'static> = &|_| None;
@@ -283,19 +289,14 @@ mod tests {
         };
         let mut messages = Messages::default();
         messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
-        let mut send = |role, message: serde_json::Value| {
-            let id = message["tool_call_id"].as_str().map(str::to_owned);
-            messages.raw(role, id.as_deref(), serde_json::value::to_raw_value(&message).unwrap());
-        };
-        send(Role::Tool, json!({"role": "tool", "tool_call_id": "a", "content": images(12), "odd": 1.5}));
-        send(Role::User, json!({"role": "user", "content": images(16), "name": "ada"}));
+        let mut send = |message: serde_json::Value| messages.sent(Told::read(message.to_string()).unwrap());
+        send(json!({"role": "tool", "tool_call_id": "a", "content": images(12), "odd": 1.5}));
+        send(json!({"role": "user", "content": images(16), "name": "ada"}));
         let fitted = fit(messages.finish(), 1, 40_000, UNKNOWN).unwrap();
         assert!(fitted.trimmed);
-        let told = |at: usize| -> serde_json::Value {
-            serde_json::from_str(fitted.messages[at].to_json().unwrap().get()).unwrap()
-        };
+        let told: Vec<serde_json::Value> = fitted.messages.into_iter().map(as_told).collect();
         for (at, field, kept, left_out) in [(1, "odd", 10, 2), (2, "name", 15, 1)] {
-            let message = told(at);
+            let message = &told[at];
             let parts = message["content"].as_array().unwrap();
             let kinds: Vec<&str> = parts.iter().map(|part| part["type"].as_str().unwrap()).collect();
             assert_eq!(kinds, [vec!["text"; 1 + left_out], vec!["image_url"; kept]].concat());
@@ -311,10 +312,10 @@ mod tests {
             let mut messages = Messages::default();
             messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
             let sent = json!({"role": "tool", "tool_call_id": "a", "content": content});
-            messages.raw(Role::Tool, Some("a"), serde_json::value::to_raw_value(&sent).unwrap());
-            let fitted = fit(messages.finish(), 1, 1_000_000, UNKNOWN).unwrap();
+            messages.sent(Told::read(sent.to_string()).unwrap());
+            let mut fitted = fit(messages.finish(), 1, 1_000_000, UNKNOWN).unwrap();
             assert!(fitted.trimmed);
-            let told: serde_json::Value = serde_json::from_str(fitted.messages[1].to_json().unwrap().get()).unwrap();
+            let told = as_told(fitted.messages.remove(1));
             assert_eq!((&told["role"], &told["tool_call_id"]), (&json!("tool"), &json!("a")));
             let words = told["content"].as_str().unwrap();
             assert!(words.ends_with("[cut off here]") && words.chars().count() < 81_000, "{}", words.len());

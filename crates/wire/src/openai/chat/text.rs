@@ -24,10 +24,16 @@ impl Text {
     pub fn read(&self) -> Cow<'_, str> {
         match &self.0 {
             Kept::Read(text) => Cow::Borrowed(text),
-            Kept::Written(text) if text.contains('\\') => {
-                Cow::Owned(serde_json::from_str(text).unwrap_or_default()) // it was looked at when it came
-            }
-            Kept::Written(text) => Cow::Borrowed(text.get(1..text.len() - 1).unwrap_or_default()),
+            // It was looked at when it came.
+            Kept::Written(text) => text.get(1..text.len() - 1).and_then(json::unescaped).unwrap_or_default(),
+        }
+    }
+
+    /// As JSON has it, quotes and all, and the same for texts that say the same.
+    pub fn to_json(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Kept::Written(text) if !text.contains('\\') => Cow::Borrowed(text),
+            _ => Cow::Owned(json::quoted(&self.read())),
         }
     }
 
@@ -94,6 +100,7 @@ mod tests {
                 assert_eq!(serde_json::to_value(&message.content).unwrap(), Value::from(text.as_str()));
                 let Content::Text(own) = message.content else { panic!("{written} is a text") };
                 assert_eq!(own, text.as_str().into());
+                assert_eq!(own.to_json(), serde_json::to_string(&text).unwrap());
             }
         }
     }

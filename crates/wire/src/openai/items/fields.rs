@@ -9,6 +9,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use crate::json;
+
 /// An object whose values are not read yet, and its path.
 pub(super) struct Fields<'a> {
     fields: Object<'a>,
@@ -82,11 +84,7 @@ pub(super) fn is_null(value: &RawValue) -> bool {
 
 /// The text that a value is.
 pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') {
-        return serde_json::from_str(value.get()).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(inside))
+    json::unescaped(value.get().strip_prefix('"')?.strip_suffix('"')?)
 }
 
 /// Adds a field to the inside of an object.
@@ -94,8 +92,7 @@ pub(super) fn push(object: &mut String, name: &str, value: &str) {
     if !object.is_empty() {
         object.push(',');
     }
-    // A name is text, and a text is always JSON.
-    object.push_str(&serde_json::Value::from(name).to_string());
+    json::push_text(object, name);
     object.push(':');
     object.push_str(value);
 }

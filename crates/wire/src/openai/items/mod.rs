@@ -64,6 +64,12 @@ impl ItemIn {
     pub fn message(role: &'static str, body: String, text: Option<String>) -> Self {
         Self { kind: kinds::MESSAGE, role: Some(role), status: Some("completed"), call_id: None, body, text }
     }
+
+    /// A message that is one text: what it says for readers, and `json`, the text itself as JSON has it.
+    pub fn said(role: &'static str, text: String, json: &str) -> Self {
+        let content = parts::one_text(parts::usual_kind(Some(role)), json);
+        Self::message(role, format!("{{\"content\":{content}}}"), Some(text))
+    }
 }
 
 /// Reads the items of a call; `param` is the list's path.

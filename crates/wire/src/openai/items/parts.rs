@@ -65,16 +65,9 @@ pub(super) fn read(
                 let path = format!("{}content_type", path.trim_end_matches("content"));
                 return Err(wrong(&path, "text, input_text or output_text"));
             }
-            (None, Some("assistant")) => "output_text",
-            (None, _) => "input_text",
+            (None, role) => usual_kind(role),
         };
-        let mut part = String::new();
-        fields::push(&mut part, "type", &format!("\"{kind}\""));
-        fields::push(&mut part, "text", content.get());
-        if kind == "output_text" {
-            fields::push(&mut part, "annotations", "[]");
-        }
-        return Ok(Content { json: format!("[{{{part}}}]"), text: Some(text.into_owned()) });
+        return Ok(Content { json: one_text(kind, content.get()), text: Some(text.into_owned()) });
     }
     let parts: Vec<&RawValue> =
         serde_json::from_str(content.get()).map_err(|_| wrong(path, "a string or an array of parts"))?;
@@ -93,6 +86,17 @@ pub(super) fn read(
     }
     let text = (!words.is_empty()).then(|| words.join("\n"));
     Ok(Content { json: format!("[{}]", json.join(",")), text })
+}
+
+/// The type of part that a text of this role is.
+pub(super) fn usual_kind(role: Option<&str>) -> &'static str {
+    if role == Some("assistant") { "output_text" } else { "input_text" }
+}
+
+/// The content of a text that is written as JSON: its part, of this type.
+pub(super) fn one_text(kind: &str, text: &str) -> String {
+    let annotations = if kind == "output_text" { r#","annotations":[]"# } else { "" };
+    format!(r#"[{{"type":"{kind}","text":{text}{annotations}}}]"#)
 }
 
 fn check_type<'a>(part: &Fields<'a>) -> Result<Cow<'a, str>, Error> {
