@@ -2,7 +2,11 @@
 
 /// The words of a text: what stands between spaces, ends of lines and characters that control something.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|word| !word.is_empty())
+    text.split(parts_words).filter(|word| !word.is_empty())
+}
+
+fn parts_words(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control()
 }
 
 /// A text on one line: its words, with a space between.
@@ -17,9 +21,19 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// A text on one line as a title, without what cannot be seen.
-pub(crate) fn title(text: &str) -> String {
-    one_line(&text.replace(is_invisible, ""))
+/// A text on one line as a title, without what cannot be seen; read only as far as letters are asked for.
+pub(crate) fn title(text: &str) -> impl Iterator<Item = char> {
+    let mut letters = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
+    let mut has_begun = false;
+    std::iter::from_fn(move || {
+        let mut is_behind_word = false;
+        while letters.next_if(|letter| parts_words(*letter)).is_some() {
+            is_behind_word = has_begun;
+        }
+        letters.peek()?;
+        has_begun = true;
+        if is_behind_word { Some(' ') } else { letters.next() }
+    })
 }
 
 /// Marks that turn the direction of what follows, up to what stands around the title, and those that show nothing by
@@ -41,7 +55,10 @@ mod tests {
 
     #[test]
     fn a_title_has_no_marks_that_turn_the_page_around_it() {
+        let title = |text| title(text).collect::<String>();
         assert_eq!(title("\u{202e}a\u{2066} \u{200f} b\u{200e}c \u{2069}\n"), "a bc");
+        assert_eq!(title(" \u{200f}\n\u{7}How\t\nmany? "), "How many?");
         assert_eq!(title("\u{1f469}\u{200d}\u{1f9af}"), "\u{1f469}\u{200d}\u{1f9af}");
+        assert_eq!(title(" \u{202e}\n"), "");
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     history::FIRST_LINE,
     items::Place,
     row::row,
+    search::Entry,
     statement::{Json, query},
     text,
 };
@@ -21,7 +22,7 @@ use crate::{
 const INSERT: &str = "INSERT INTO conversations
     (id, user_id, title, project_id, referrer, metadata, is_private, active_line, active_branch, item_count, next_line,
         next_sequence, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $11, 1, 1 + $11, $9, $10) RETURNING key";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $11, 1, 1 + $11, $9, $10)";
 const GET: &str =
     "SELECT key, id, user_id, title, project_id, referrer, metadata, is_private, active_branch, item_count,
         created_at, updated_at
@@ -34,8 +35,9 @@ const UPDATE: &str = "UPDATE conversations
     SET title = $3, project_id = $4, referrer = $5, metadata = $6, is_private = $7, updated_at = $8
     WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING key";
 const DELETE: &str = "UPDATE conversations SET deleted_at = $3 WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
+// The `+` leads SQLite to those that are named, where it would go through all of the owner's.
 const DELETE_MANY_SQLITE: &str = "UPDATE conversations SET deleted_at = $3
-    WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2)) AND deleted_at IS NULL RETURNING id";
+    WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2)) AND deleted_at IS NULL RETURNING id";
 const DELETE_MANY_POSTGRES: &str = "UPDATE conversations SET deleted_at = $3
     WHERE user_id = $1 AND id = ANY($2) AND deleted_at IS NULL RETURNING id";
 const DELETE_ALL: &str = "UPDATE conversations SET deleted_at = $2 WHERE user_id = $1 AND deleted_at IS NULL";
@@ -110,7 +112,7 @@ impl Tx {
 
     /// Adds a conversation with its first items; its active branch is the first.
     pub async fn insert_conversation(&mut self, conversation: &Conversation, items: Vec<NewItem>) -> Result<Vec<Item>> {
-        let key: i64 = query(INSERT)
+        let key = query(INSERT)
             .bind(conversation.id.as_str())
             .bind(conversation.user_id.as_str())
             .bind(&conversation.title)
@@ -122,13 +124,11 @@ impl Tx {
             .bind(conversation.created_at.micros())
             .bind(conversation.updated_at.micros())
             .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
-            .fetch_one(self)
+            .insert(self)
             .await?;
-        if let Some(title) = &conversation.title {
-            self.index_title(&conversation.user_id, key, title).await?;
-        }
         let (owner, branch) = (&conversation.user_id, &conversation.active_branch);
-        self.insert_items(&Place { owner, conversation: key, line: FIRST_LINE, branch, first: 1 }, items).await
+        let title = conversation.title.as_deref();
+        self.insert_items(&Place { owner, conversation: key, title, line: FIRST_LINE, branch, first: 1 }, items).await
     }
 
     /// Writes the fields that clients change, and `updated_at`; `false` when the owner has no such conversation.
@@ -145,7 +145,8 @@ impl Tx {
             .fetch_optional(self)
             .await?;
         let Some(key) = key else { return Ok(false) };
-        self.index_title(&conversation.user_id, key, conversation.title.as_deref().unwrap_or_default()).await?;
+        let title = Entry::title(key, conversation.title.as_deref().unwrap_or_default());
+        self.index(&conversation.user_id, &[title]).await?;
         Ok(true)
     }
 
@@ -173,7 +174,7 @@ impl Tx {
             delete = DELETE_MANY_POSTGRES;
         }
         let deleted: Vec<String> =
-            query(delete).bind(owner.as_str()).bind(ids).bind(now.micros()).long().fetch_all(self).await?;
+            query(delete).bind(owner.as_str()).bind(ids).bind(now.micros()).fetch_all(self).await?;
         deleted.iter().map(|id| text::id(id, "conversations.id")).collect()
     }
 

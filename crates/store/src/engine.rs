@@ -86,17 +86,20 @@ impl Engine {
         Ok(Self::Postgres(pool))
     }
 
+    // PostgreSQL's pool is asked behind a pointer: its futures are of four kilobytes, which every future that asks for a
+    // connection would otherwise hold and be moved with, on SQLite, too.
+
     pub(crate) async fn read(&self) -> Result<Held, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Held::Sqlite(read.lend().await?),
-            Self::Postgres(pool) => Held::Postgres(pool.acquire().await?),
+            Self::Postgres(pool) => Held::Postgres(Box::pin(pool.acquire()).await?),
         })
     }
 
     pub(crate) async fn write(&self) -> Result<Held, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Held::SqliteTx(write.begin().await?),
-            Self::Postgres(pool) => Held::PostgresTx(pool.begin().await?),
+            Self::Postgres(pool) => Held::PostgresTx(Box::pin(pool.begin()).await?),
         })
     }
 

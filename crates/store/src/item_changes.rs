@@ -77,13 +77,13 @@ impl Tx {
 
     /// Lets the branch of this line change what `history` changes of the items up to this number.
     pub(crate) async fn copy_changes(&mut self, history: &History, line: i64, last: i64) -> Result<()> {
-        query(COPY).bind(history.conversation).bind(history.line).bind(line).bind(last).execute(self).await?;
+        query(COPY).bind(history.conversation).bind(history.line).bind(line).bind(last).long().execute(self).await?;
         Ok(())
     }
 
     /// Forgets what a branch changes.
     pub(crate) async fn forget_changes(&mut self, history: &History) -> Result<()> {
-        query(FORGET).bind(history.conversation).bind(history.line).execute(self).await?;
+        query(FORGET).bind(history.conversation).bind(history.line).long().execute(self).await?;
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Tx {
         item: Option<i64>,
         lines: &[(i64, Vec<Part>)],
     ) -> Result<()> {
-        let hidden: Vec<HiddenRow> = query(HIDDEN).bind(conversation).bind(item).fetch_all(self).await?;
+        let hidden: Vec<HiddenRow> = query(HIDDEN).bind(conversation).bind(item).long().fetch_all(self).await?;
         for hiding in hidden.chunk_by(|one, other| one.1 == other.1) {
             let (_, key, item_line, sequence) = hiding[0];
             let shows = |(line, parts): &(i64, Vec<Part>)| {

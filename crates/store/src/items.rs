@@ -1,5 +1,7 @@
 //! The table `conversation_items`, as branches show it.
 
+use std::collections::HashMap;
+
 use domain::{
     Timestamp,
     ids::{ConversationId, ItemId, UserId},
@@ -10,6 +12,7 @@ use domain::{
 use crate::{
     History, Reader, Result, StoreError, Tx,
     row::row,
+    search::Entry,
     statement::{Statement, parameters, query},
     text,
 };
@@ -73,8 +76,7 @@ macro_rules! insert {
     };
 }
 const INSERT: &str = insert!();
-const INSERT_ONE: &str =
-    insert!(" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id, key");
+const INSERT_ONE: &str = insert!(" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
 const COLUMNS: usize = 14;
 const CALLS: &str = "SELECT call_id FROM conversation_items WHERE conversation = $1 AND";
 const UPDATE: &str = "UPDATE conversation_items
@@ -339,7 +341,7 @@ impl Tx {
         if unique_calls && let Some(taken) = self.taken_call(conversation, &items).await? {
             return Ok(Appended::CallIdExists(taken));
         }
-        let place = Place { owner, conversation, line, branch: &branch, first };
+        let place = Place { owner, conversation, title: None, line, branch: &branch, first };
         self.insert_items(&place, items).await.map(Appended::Items)
     }
 
@@ -369,7 +371,7 @@ impl Tx {
             name
         };
         let (owner, conversation) = (&history.owner, history.conversation);
-        let place = Place { owner, conversation, line: history.line, branch: &branch, first };
+        let place = Place { owner, conversation, title: None, line: history.line, branch: &branch, first };
         self.insert_items(&place, items).await.map(Appended::Items)
     }
 
@@ -390,27 +392,26 @@ impl Tx {
     /// Inserts items, each with the next number.
     pub(crate) async fn insert_items(&mut self, place: &Place<'_>, items: Vec<NewItem>) -> Result<Vec<Item>> {
         let numbered: Vec<(i64, NewItem)> = (place.first..).zip(items).collect();
-        let mut keys: Vec<(String, i64)> = Vec::with_capacity(numbered.len());
+        let mut keys = Vec::with_capacity(numbered.len());
         if self.is_postgres() {
             for some in numbered.chunks(ROWS) {
                 let insert = format!("{INSERT} VALUES {} RETURNING id, key", parameters(some.len(), COLUMNS));
                 let insert = some.iter().fold(query(insert), |insert, (at, item)| place.bind(insert, item, *at));
-                keys.extend(insert.fetch_all::<(String, i64)>(self).await?);
+                // In whatever order.
+                let of: HashMap<String, i64> = insert.fetch_all::<(String, i64)>(self).await?.into_iter().collect();
+                keys.extend(some.iter().filter_map(|(_, item)| of.get(item.id.as_str())));
             }
         } else {
             for (at, item) in &numbered {
-                keys.push(place.bind(query(INSERT_ONE), item, *at).fetch_one(self).await?);
+                keys.push(place.bind(query(INSERT_ONE), item, *at).insert(self).await?);
             }
         }
-        let mut added = Vec::with_capacity(numbered.len());
-        for (at, item) in numbered {
-            let key = keys.iter().find(|(id, _)| id == item.id.as_str()).map(|(_, key)| *key);
-            if let (Some(key), Some(text)) = (key, &item.text) {
-                self.index_item(place.owner, key, text).await?;
-            }
-            added.push(place.item(item, at));
-        }
-        Ok(added)
+        let texts =
+            keys.iter().zip(&numbered).filter_map(|(key, (_, item))| Some(Entry::item(*key, item.text.as_deref()?)));
+        let title = place.title.map(|title| Entry::title(place.conversation, title));
+        let entries: Vec<Entry<'_>> = title.into_iter().chain(texts).collect();
+        self.index(place.owner, &entries).await?;
+        Ok(numbered.into_iter().map(|(at, item)| place.item(item, at)).collect())
     }
 
     /// Writes an item anew, for every branch that shows it; `false` when the owner's conversation has no such item.
@@ -429,7 +430,7 @@ impl Tx {
             .await?;
         let Some(key) = key else { return Ok(false) };
         if let Some(text) = &update.text {
-            self.index_item(owner, key, text).await?;
+            self.index(owner, &[Entry::item(key, text)]).await?;
         }
         Ok(true)
     }
@@ -459,6 +460,8 @@ impl Tx {
 pub(crate) struct Place<'a> {
     pub(crate) owner: &'a UserId,
     pub(crate) conversation: i64,
+    /// The conversation's title, if it is to be findable by that from now on.
+    pub(crate) title: Option<&'a str>,
     pub(crate) line: i64,
     pub(crate) branch: &'a str,
     /// The first one's number.

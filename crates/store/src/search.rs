@@ -33,7 +33,6 @@ const LONGEST_TERM: usize = 64;
 const MOST_DUE: usize = 256;
 const MOST_DUE_BYTES: usize = 1024 * 1024;
 
-const DUE: &str = "INSERT INTO conversation_search_due (user_id, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const DONE: &str = "DELETE FROM conversation_search_due WHERE user_id = $1 AND entry = $2";
 /// Statements about what is due, of everybody and of one owner (`$1`).
 struct Due {
@@ -61,63 +60,100 @@ const OF_ALL: Due = due!();
 const OF_ONE: Due = due!("WHERE d.user_id = $1 ");
 
 /// What entries of the index are of.
+#[derive(PartialEq, Eq)]
 struct Subject {
     /// What is added to twice a row's number: so titles and items share the numbers of entries that are due.
     mark: i64,
     // An entry of FTS5 is replaced as a row is; `rowid` is the row's number there.
     sqlite: &'static str,
-    postgres: &'static str,
+    table: &'static str,
+    key: &'static str,
 }
 
 const TITLE: Subject = Subject {
     mark: 0,
     sqlite: "INSERT OR REPLACE INTO conversation_search (rowid, terms) VALUES ($1, $2)",
-    postgres: "INSERT INTO conversation_search (conversation, terms) VALUES ($1, array_to_tsvector($2))
-        ON CONFLICT (conversation) DO UPDATE SET terms = excluded.terms",
+    table: "conversation_search",
+    key: "conversation",
 };
 const ITEM: Subject = Subject {
     mark: 1,
     sqlite: "INSERT OR REPLACE INTO conversation_item_search (rowid, terms) VALUES ($1, $2)",
-    postgres: "INSERT INTO conversation_item_search (item, terms) VALUES ($1, array_to_tsvector($2))
-        ON CONFLICT (item) DO UPDATE SET terms = excluded.terms",
+    table: "conversation_item_search",
+    key: "item",
 };
 
-impl Subject {
-    fn entry(&self, key: i64) -> i64 {
-        2 * key + self.mark
+/// Entries that one statement writes, or puts down as due.
+const ROWS: usize = 32;
+
+/// By what a conversation is to be found.
+pub(crate) struct Entry<'a> {
+    subject: &'static Subject,
+    key: i64,
+    text: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    /// By its title; `key` is the conversation's row.
+    pub(crate) fn title(key: i64, title: &'a str) -> Self {
+        Self { subject: &TITLE, key, text: title }
+    }
+
+    /// By the text of one of its items, which is what the item's body says; `key` is the item's row.
+    pub(crate) fn item(key: i64, text: &'a str) -> Self {
+        Self { subject: &ITEM, key, text }
+    }
+
+    /// Its number among those that are due.
+    fn number(&self) -> i64 {
+        2 * self.key + self.subject.mark
     }
 }
 
 impl Tx {
-    /// Makes a conversation findable by its title.
-    pub(crate) async fn index_title(&mut self, owner: &UserId, key: i64, title: &str) -> Result<()> {
-        self.index(&TITLE, owner, key, title).await
+    /// Makes the owner's conversations findable. On SQLite it is put down that the entries are to be written, with many
+    /// others ([`Store::index_due`]): by themselves that costs many times what it costs to keep the texts.
+    pub(crate) async fn index(&mut self, owner: &UserId, entries: &[Entry<'_>]) -> Result<()> {
+        if self.is_postgres() {
+            return self.index_now(owner, entries).await;
+        }
+        for some in entries.chunks(ROWS) {
+            let rows = (2..some.len() + 2).map(|at| format!("($1, ${at})")).collect::<Vec<_>>().join(", ");
+            let due =
+                format!("INSERT INTO conversation_search_due (user_id, entry) VALUES {rows} ON CONFLICT DO NOTHING");
+            let due = query(due).bind(owner.as_str());
+            some.iter().fold(due, |due, entry| due.bind(entry.number())).execute(self).await?;
+        }
+        Ok(())
     }
 
-    /// Makes a conversation findable by the text of one of its items, which is what the item's body says.
-    pub(crate) async fn index_item(&mut self, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        self.index(&ITEM, owner, key, text).await
+    async fn index_now(&mut self, owner: &UserId, entries: &[Entry<'_>]) -> Result<()> {
+        for some in entries.chunk_by(|one, next| one.subject == next.subject).flat_map(|same| same.chunks(ROWS)) {
+            let Subject { table, key, .. } = some[0].subject;
+            let rows = (1..=some.len()).map(|at| format!("(${}, array_to_tsvector(${}))", 2 * at - 1, 2 * at));
+            let rows = rows.collect::<Vec<_>>().join(", ");
+            let write = format!(
+                "INSERT INTO {table} ({key}, terms) VALUES {rows}
+                ON CONFLICT ({key}) DO UPDATE SET terms = excluded.terms"
+            );
+            let terms: Vec<_> = some.iter().map(|entry| terms(owner, entry.text)).collect();
+            let rows = some.iter().zip(&terms);
+            let write = rows.fold(query(write), |write, (entry, terms)| {
+                write.bind(entry.key).bind(terms.iter().map(String::as_str).collect::<Vec<_>>())
+            });
+            write.execute(self).await?;
+        }
+        Ok(())
     }
 
     /// Makes a conversation findable by the texts of one of its items, which has several.
     pub(crate) async fn index_item_by(&mut self, owner: &UserId, key: i64, texts: &str) -> Result<()> {
+        let entry = Entry::item(key, texts);
         if self.is_postgres() {
-            return self.index(&ITEM, owner, key, texts).await;
+            return self.index_now(owner, &[entry]).await;
         }
-        query(DONE).bind(owner.as_str()).bind(ITEM.entry(key)).execute(self).await?;
+        query(DONE).bind(owner.as_str()).bind(entry.number()).execute(self).await?;
         query(ITEM.sqlite).bind(key).bind(line(owner, texts)).execute(self).await.map(drop)
-    }
-
-    /// On SQLite it is put down that the entry is to be written, with many others ([`Store::index_due`]): by itself that
-    /// costs many times what it costs to keep the text.
-    async fn index(&mut self, subject: &Subject, owner: &UserId, key: i64, text: &str) -> Result<()> {
-        if self.is_postgres() {
-            let terms = terms(owner, text);
-            let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
-            query(subject.postgres).bind(key).bind(terms).execute(self).await.map(drop)
-        } else {
-            query(DUE).bind(owner.as_str()).bind(subject.entry(key)).execute(self).await.map(drop)
-        }
     }
 }
 

@@ -85,7 +85,7 @@ pub fn read_referrer(text: &str) -> Result<Option<String>> {
 }
 
 fn read_line(text: &str, field: &'static str, most: usize) -> Result<Option<String>> {
-    let line = text::title(text);
+    let line: String = text::title(text).collect();
     if line.chars().count() > most {
         return Err(Error::invalid_parameter(field, format!("{field} may have {most} characters at most.")));
     }

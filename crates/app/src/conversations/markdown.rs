@@ -12,10 +12,10 @@ use crate::text;
 
 /// How the text begins.
 pub fn beginning(conversation: &Conversation) -> String {
-    let title = conversation.title.as_deref().map(text::title).filter(|title| !title.is_empty());
-    let title = title.unwrap_or_else(|| "Untitled conversation".to_owned());
+    let title: String = conversation.title.as_deref().into_iter().flat_map(text::title).collect();
+    let title = if title.is_empty() { "Untitled conversation" } else { &title };
     let day = Date::of(conversation.created_at);
-    format!("# {}\n\n{:04}-{:02}-{:02}\n", escaped(&title), day.year, day.month, day.day)
+    format!("# {}\n\n{:04}-{:02}-{:02}\n", escaped(title), day.year, day.month, day.day)
 }
 
 /// An item. Thoughts, and what is of no use to a reader, are nothing.

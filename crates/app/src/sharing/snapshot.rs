@@ -212,7 +212,7 @@ pub(super) fn title(given: Option<&str>, conversation: Option<&str>, messages: &
 
 /// A title in one line, without what is not to be seen.
 fn plain(text: &str) -> String {
-    text::title(text).chars().take(MAX_TITLE).collect()
+    text::title(text).take(MAX_TITLE).collect()
 }
 
 fn beginning(messages: &[Message]) -> Option<String> {

@@ -56,10 +56,7 @@ pub(super) fn conversation(json: &str, now: Timestamp) -> Result<Whole> {
     let source = file.conversation_id.or(file.id);
     // What has no name of its own is known by its messages.
     let source = source.unwrap_or_else(|| file.mapping.keys().min().cloned().unwrap_or_default());
-    let mut title = text::title(&file.title.unwrap_or_default());
-    if let Some((end, _)) = title.char_indices().nth(fields::MAX_TITLE) {
-        title.truncate(end);
-    }
+    let title: String = text::title(&file.title.unwrap_or_default()).take(fields::MAX_TITLE).collect();
     let id: String = source.chars().filter(|letter| !letter.is_control()).take(fields::MAX_VALUE).collect();
     Ok(Whole {
         id: None,

@@ -71,11 +71,10 @@ impl Inner {
                 done
             }
             Place::Anew { before, why } => {
-                let (history, item) = locked_item(&mut tx, &owner, &id, &before).await?;
-                let kept = self.conversations.begin_anew(&mut tx, &owner, &id, (&history, &item), &why).await?;
-                backup = Some(kept);
-                let done = tx.append_items(&owner, &id, None, items, false, now).await?;
-                new_branch = Some(branches::find(&mut tx, &owner, &id, MAIN).await?);
+                // Behind a pointer: what is kept otherwise does not carry the state of this.
+                let (former, branch, done) =
+                    Box::pin(self.keep_anew(&mut tx, &owner, &id, (&before, &why), items)).await?;
+                (backup, new_branch) = (Some(former), Some(branch));
                 done
             }
         };
@@ -83,6 +82,22 @@ impl Inner {
         tx.commit().await?;
         let branch = items.last().map_or(MAIN, |item| &item.branch).to_owned();
         Ok(Kept { items, branch, backup, new_branch })
+    }
+
+    /// Begins a new course before an item, for this reason, and adds items to it. Says which branch keeps the former
+    /// course, and which is the new one.
+    async fn keep_anew(
+        &self,
+        tx: &mut Tx,
+        owner: &UserId,
+        id: &ConversationId,
+        (before, why): (&ItemId, &str),
+        items: Vec<NewItem>,
+    ) -> Result<(String, Branch, Appended)> {
+        let (history, item) = locked_item(tx, owner, id, before).await?;
+        let former = self.conversations.begin_anew(tx, owner, id, (&history, &item), why).await?;
+        let done = tx.append_items(owner, id, None, items, false, self.clock.now()).await?;
+        Ok((former, branches::find(tx, owner, id, MAIN).await?, done))
     }
 }
 

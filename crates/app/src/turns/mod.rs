@@ -365,13 +365,14 @@ impl Turns {
             item.making = making.clone();
         }
         let inner = Arc::clone(&self.0);
-        self.0.tasks.spawn(async move {
+        // Behind a pointer: a task is moved about until it runs, and once more when it has ended.
+        self.0.tasks.spawn(Box::pin(async move {
             let kept = inner.keep(turn, answer).await;
             if let Err(error) = &kept {
                 tracing::warn!(%error, "A turn of a conversation was not kept");
             }
             kept
-        })
+        }))
     }
 
     fn keep_whole(&self, turn: Turn, answer: &Bytes, with_thoughts: bool, model: &str) -> JoinHandle<Result<Kept>> {

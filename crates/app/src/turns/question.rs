@@ -146,7 +146,7 @@ const TITLE: usize = 60;
 /// A title of what was first asked.
 pub(super) fn title(question: &[ItemIn]) -> Option<String> {
     let words = question.iter().find(|item| item.role == Some("user")).and_then(|item| item.text.as_deref())?;
-    let title: String = text::title(words).chars().take(TITLE).collect();
+    let title: String = text::title(words).take(TITLE).collect();
     (!title.is_empty()).then(|| title.trim_end().to_owned())
 }
 
