@@ -12,6 +12,7 @@ pub mod error;
 pub mod ids;
 pub mod item;
 pub mod memory;
+pub mod network;
 pub mod page;
 pub mod principal;
 pub mod project;

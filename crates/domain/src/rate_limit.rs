@@ -7,12 +7,12 @@
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use crate::Timestamp;
+use crate::{Timestamp, network::Network};
 
 /// Keys of a set.
 const WAYS: usize = 8;
@@ -47,6 +47,11 @@ impl Rate {
     /// How many times.
     pub fn times(self) -> u32 {
         self.times
+    }
+
+    /// So many allowances in one.
+    fn by(self, times: u32) -> Self {
+        Self { times: self.times.saturating_mul(times), step: (self.step / i64::from(times)).max(1) }
     }
 
     fn period(self) -> i64 {
@@ -112,10 +117,30 @@ impl RateLimiter {
         slot.standing(rate, now)
     }
 
+    /// Takes one of what an address may of `what`: of the allowance of each network that it counts for. The standing is
+    /// that of the narrowest, unless a wider one has none left.
+    pub fn take_from(&self, what: impl Hash, address: Option<IpAddr>, rate: Rate, now: Timestamp) -> Standing {
+        in_all(address, |network| self.take((&what, network), rate.by(network.allowances()), now))
+    }
+
+    /// Where an address stands with `what`; nothing is taken.
+    pub fn look_from(&self, what: impl Hash, address: Option<IpAddr>, rate: Rate, now: Timestamp) -> Standing {
+        in_all(address, |network| self.look((&what, network), rate.by(network.allowances()), now))
+    }
+
     fn set(&self, key: u64) -> MutexGuard<'_, [Slot; WAYS]> {
         let sets = self.sets.get_or_init(|| (0..self.count).map(|_| Mutex::default()).collect());
         sets[key as usize & (sets.len() - 1)].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The standing of the narrowest network, unless a wider one refuses. Who is refused by the former is not counted in the
+/// latter: it takes nothing from its neighbours.
+fn in_all(address: Option<IpAddr>, standing: impl Fn(Network) -> Standing) -> Standing {
+    let (narrow, wide) = Network::of(address);
+    let narrow = standing(narrow);
+    let wide = wide.filter(|_| narrow.retry_after.is_none()).map(standing);
+    wide.filter(|wide| wide.retry_after.is_some()).unwrap_or(narrow)
 }
 
 /// The key's slot, or the one that it takes over.
@@ -155,18 +180,6 @@ impl Slot {
             whole_at: Timestamp::from_micros(begin),
             retry_after: (late > 0).then(|| Duration::from_micros(late.unsigned_abs())),
         }
-    }
-}
-
-/// The part of an address that belongs to one customer: all of an IPv4 address, and the first half of an IPv6 address,
-/// since whoever has one of that half has all.
-pub fn customer(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            let half = u128::MAX << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & half))
-        }
-        other => other,
     }
 }
 
@@ -241,12 +254,24 @@ mod tests {
         assert_eq!(limiter.count, 1);
     }
 
+    /// How many of these addresses are admitted, one after the other.
+    fn admitted(limiter: &RateLimiter, addresses: impl Iterator<Item = String>) -> usize {
+        let from = |address: &String| limiter.take_from((), address.parse().ok(), Rate::per_hour(10), NOW);
+        addresses.filter(|address| from(address).retry_after.is_none()).count()
+    }
+
     #[test]
-    fn a_network_is_one_customer() {
-        let customer = |text: &str| customer(text.parse().unwrap()).to_string();
-        assert_eq!(customer("2001:db8:1:2:ffff::9"), "2001:db8:1:2::");
-        assert_eq!(customer("203.0.113.7"), "203.0.113.7");
-        assert_eq!(customer("::ffff:203.0.113.7"), "203.0.113.7", "one address, two spellings");
-        assert_eq!(customer("::1"), "::1");
+    fn whoever_has_many_networks_has_not_as_many_allowances() {
+        let limiter = RateLimiter::new(8_192);
+        let network = |site: u32| (0..1_000).map(move |net| format!("2001:db8:{site:x}:{net:x}::1"));
+        assert_eq!(admitted(&limiter, network(1)), 160, "sixteen times what one may");
+        let refused = limiter.look_from((), "2001:db8:1:ffff::1".parse().ok(), Rate::per_hour(10), NOW);
+        assert_eq!(refused.retry_after, Some(Duration::from_hours(1) / 160));
+        assert_eq!(admitted(&limiter, network(2)), 160, "another's network is not disturbed");
+        assert_eq!(admitted(&limiter, (0..40).map(|host| format!("2001:db8:3:1::{host:x}"))), 10);
+        let others = (0..150).map(|net| format!("2001:db8:3:{:x}::1", net + 2));
+        assert_eq!(admitted(&limiter, others), 150, "what one was refused is not taken from its neighbours");
+        let v4 = (0..1_000).map(|host| format!("203.0.{}.{}", host / 250, host % 250));
+        assert_eq!(admitted(&limiter, v4), 1_000, "addresses of IPv4 are apart");
     }
 }

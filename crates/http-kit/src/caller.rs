@@ -6,10 +6,10 @@
 
 use std::{convert::Infallible, marker::PhantomData, ops::Deref, sync::Arc};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use domain::{
     Principal,
-    scope::{AnyKey, Need, WholeKey},
+    scope::{Need, WholeKey},
 };
 use http::request::Parts;
 
@@ -108,16 +108,16 @@ async fn verified(parts: &Parts, access: Access) -> Result<Arc<Principal>, ApiEr
     Ok(principal)
 }
 
-/// The caller on an open route, if the request has credentials and they are good; bad ones count as none, so that a
-/// lapsed token does not keep anybody from what needs no token.
-#[derive(Clone, Debug)]
-pub struct MaybeCaller(pub Option<Caller<AnyKey>>);
+/// None on an open route for a request without credentials; bad ones are refused. Where a lapsed token must not keep
+/// anybody from what needs none, a handler takes a `Result` of this.
+impl<S: Send + Sync, N: Need> OptionalFromRequestParts<S> for Caller<N> {
+    type Rejection = ApiError;
 
-impl<S: Send + Sync> FromRequestParts<S> for MaybeCaller {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Self(Caller::from_request_parts(parts, state).await.ok()))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, ApiError> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Err(error) if error.0.code() == "missing_credentials" => Ok(None),
+            found => found.map(Some),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub mod sse;
 
 pub use access::{Access, Anyone, OfSession};
 pub use authenticate::{Authenticator, Credentials};
-pub use caller::{Admin, Also, Caller, MaybeCaller};
+pub use caller::{Admin, Also, Caller};
 pub use client_addr::{ClientAddr, ForwardedHeader, TrustedProxies};
 pub use edge::{Edge, EdgeOptions, MakeSpan, MountedService};
 pub use error::{ApiError, Result};

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    io,
+    io, iter,
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::body::Body;
-use domain::rate_limit::customer;
+use domain::network::Network;
 use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::Either;
@@ -60,8 +60,8 @@ pub struct ListenerOptions {
     pub write_timeout: u64,
     /// Connections at a time; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Connections at a time from one address (of IPv6, from one network of 64 bits); 0 for no bound. Loopback and
-    /// trusted proxies are never bounded.
+    /// Connections at a time from one address (of IPv6, from one network of 64 bits, and sixteen times as many from one
+    /// of 48); 0 for no bound. Loopback and trusted proxies are never bounded.
     pub max_connections_per_address: usize,
     /// Bytes of a request's head.
     pub max_head_bytes: usize,
@@ -304,7 +304,7 @@ fn arriving(body: Incoming, activity: &Arc<Activity>) -> Body {
 struct Neighbours {
     limit: usize,
     proxies: TrustedProxies,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Arc<Mutex<HashMap<Network, usize>>>,
 }
 
 impl Neighbours {
@@ -318,15 +318,23 @@ impl Neighbours {
         if self.limit == 0 || address.is_loopback() || self.proxies.contains(address) {
             return Some(Neighbour(None));
         }
-        let address = customer(address);
+        let networks = networks(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= self.limit {
+        let limit = |network: Network| self.limit.saturating_mul(network.allowances() as usize);
+        if networks.clone().any(|network| counts.get(&network).is_some_and(|count| *count >= limit(network))) {
             return None;
         }
-        *count += 1;
+        for network in networks {
+            *counts.entry(network).or_default() += 1;
+        }
         Some(Neighbour(Some((self.clone(), address))))
     }
+}
+
+/// The networks that an address counts for.
+fn networks(address: IpAddr) -> impl Iterator<Item = Network> + Clone {
+    let (narrow, wide) = Network::of(Some(address));
+    iter::once(narrow).chain(wide)
 }
 
 /// One connection's place among those of its address.
@@ -336,10 +344,12 @@ impl Drop for Neighbour {
     fn drop(&mut self) {
         let Some((neighbours, address)) = &self.0 else { return };
         let mut counts = neighbours.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(address);
+        for network in networks(*address) {
+            if let Some(count) = counts.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&network);
+                }
             }
         }
     }
@@ -367,5 +377,12 @@ mod tests {
         let network: Vec<_> =
             (0..3).map(|host| neighbours.enter(format!("2001:db8::{host}").parse().unwrap())).collect();
         assert_eq!(network.iter().filter(|place| place.is_some()).count(), 2, "a network is one customer");
+        let many: Vec<_> =
+            (2..50).map(|net| neighbours.enter(format!("2001:db8:1:{net}::1").parse().unwrap())).collect();
+        assert_eq!(many.iter().flatten().count(), 32, "and many of them together have sixteen times as many");
+        assert!(neighbours.enter("2001:db8:2::1".parse().unwrap()).is_some());
+        drop((many, network));
+        assert!(neighbours.enter("2001:db8:1::1".parse().unwrap()).is_some());
+        assert!(neighbours.counts.lock().unwrap().keys().all(|network| *network == Network::of(Some(address)).0));
     }
 }

@@ -26,7 +26,7 @@ use prometheus_client::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    ApiError, MaybeCaller, MountedService, Service, client_addr, context::Context, request_log::Outcome,
+    Admin, ApiError, MountedService, Service, client_addr, context::Context, request_log::Outcome,
     service::METRICS_OPEN,
 };
 
@@ -178,12 +178,11 @@ pub(crate) fn routes(metrics: Arc<Metrics>) -> Router {
 /// else there is no such route (`security.md` H3).
 async fn show(
     State(metrics): State<Arc<Metrics>>,
-    MaybeCaller(caller): MaybeCaller,
+    admin: Result<Admin, ApiError>,
     headers: HeaderMap,
     extensions: Extensions,
 ) -> Result<Response, ApiError> {
-    let is_admin = caller.is_some_and(|caller| caller.is_admin() && caller.allows(domain::Scope::Admin));
-    if !is_admin && !client_addr::is_of_this_machine(&extensions, &headers) {
+    if admin.is_err() && !client_addr::is_of_this_machine(&extensions, &headers) {
         return Err(crate::service::route_not_found().into());
     }
     Ok(shown(metrics.text()?))

@@ -5,11 +5,11 @@
 //! allowance, which refills evenly over a minute. It is kept in this process: behind several processes a caller has as
 //! many allowances.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     Clock, Error, Kind,
-    rate_limit::{Rate, RateLimiter, Standing, customer},
+    rate_limit::{Rate, RateLimiter, Standing},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use schemars::JsonSchema;
@@ -95,20 +95,11 @@ pub(crate) struct RateLimits {
     chats: Option<Arc<Concurrency>>,
 }
 
-/// What a limit counts for.
-#[derive(Hash)]
-enum Key<'a> {
-    /// All of an address.
-    Address(Option<IpAddr>),
-    /// Some of a caller.
-    Caller(Which, &'a str),
-    /// Some of an address.
-    Client(Which, Option<IpAddr>),
-}
-
 /// Which requests an allowance is for.
 #[derive(Clone, Copy, Hash)]
 enum Which {
+    /// Before it is asked who is calling.
+    All,
     Class(RouteClass),
     /// By its place among the routes of the settings.
     Route(usize),
@@ -135,7 +126,7 @@ impl RateLimits {
     /// Counts a request for its client's address.
     pub(crate) fn admit_address(&self, context: &Context, clock: &Clock) -> Result<(), Error> {
         let Some(rate) = self.address else { return Ok(()) };
-        let standing = self.limiter.take(Key::Address(context.client.map(customer)), rate, clock.now());
+        let standing = self.limiter.take_from(Which::All, context.client, rate, clock.now());
         if standing.retry_after.is_some() || self.is_only_by_address() {
             context.set_standing(standing);
         }
@@ -149,11 +140,10 @@ impl RateLimits {
         }
         let class = context.service.class(context.route());
         if let Some((which, name, rate)) = self.rate(context, class) {
-            let key = match context.caller() {
-                Some(caller) => Key::Caller(which, caller.user_id.as_str()),
-                None => Key::Client(which, context.client.map(customer)),
+            let standing = match context.caller() {
+                Some(caller) => self.limiter.take((which, caller.user_id.as_str()), rate, clock.now()),
+                None => self.limiter.take_from(which, context.client, rate, clock.now()),
             };
-            let standing = self.limiter.take(key, rate, clock.now());
             context.set_standing(standing);
             judge(standing, name, context)?;
         }

@@ -47,45 +47,37 @@ impl Identity {
     /// handed somebody a guest's token in advance does not share the account.
     ///
     /// # Errors
-    /// `not_a_guest`, `email_taken`, `username_taken`; 400 that names the field; `rate_limit_exceeded`;
-    /// `insufficient_scope` for an API key, whose holder need not be its owner.
+    /// `not_a_guest`, `email_taken`, `username_taken`; 400 that names the field; `rate_limit_exceeded`; `access_denied`
+    /// for a guest who is disabled; `insufficient_scope` for an API key, whose holder need not be its owner.
     pub async fn upgrade(&self, caller: &Principal, wish: AccountWish) -> Result<SignIn> {
-        if matches!(caller.method, Method::ApiKey(_)) {
-            let message = "An API key cannot make an account; use the guest's access token.";
-            return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
-        }
+        refuse_key(caller)?;
         self.check_built_in()?;
-        let mut user = self.user(caller).await?;
-        if !is_guest(&user) {
-            return Err(not_a_guest());
-        }
+        let mut user = check_guest(self.user(caller).await?)?;
         wish.apply(&mut user)?;
         user.roles = vec![Role::User];
         let now = self.0.clock.now();
         self.0.tries.admit_upgrade(&user.id, now)?;
         let hash = self.hash(wish.password.as_ref()).await?;
-        let pair = self.new_session(&user)?;
 
-        let published = time::limited(async {
+        let pair = time::limited(async {
             let mut tx = self.0.store.write().await?;
-            tx.lock_user(&user.id).await?;
             // Another upgrade may have been faster.
-            if !tx.user(&user.id).await?.is_some_and(|user| is_guest(&user)) {
-                return Ok(Err(not_a_guest()));
+            if let Err(error) = lock_guest(&mut tx, &user.id).await? {
+                return Ok(Err(error));
             }
             if let Err(taken) = tx.make_account(&user, hash.as_deref()).await? {
                 return Ok(Err(to_error(taken)));
             }
             tx.end_sessions(&user.id, now).await?;
-            let published = self.insert_session(&mut tx, &pair).await?;
             self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
+            let pair = self.begin_session(&mut tx, user).await?;
             tx.commit().await?;
-            Ok::<_, StoreError>(Ok(published))
+            Ok::<_, StoreError>(Ok(pair))
         })
         .await??;
         // The keys the user has stay good, and are an account's from now on.
-        self.0.verdicts.forget(&Revocation::User(user.id.clone()));
-        Ok(self.hand_out(pair, user, published))
+        self.0.verdicts.forget(&Revocation::User(caller.user_id.clone()));
+        self.hand_out(pair)
     }
 
     /// Makes an account with these roles: for who administers the server.
@@ -149,8 +141,19 @@ impl Identity {
     /// # Errors
     /// `invalid_login`, whatever of it was wrong.
     pub async fn sign_in(&self, name: &str, password: &Secret) -> Result<SignIn> {
-        let account = self.authenticate(name, password).await?;
-        self.begin_session(account.user, account.password_hash.as_deref()).await
+        let Account { user, password_hash } = self.authenticate(name, password).await?;
+        let pair = time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            if let Some(hash) = &password_hash
+                && !tx.has_password(&user.id, hash).await?
+            {
+                return Ok(None);
+            }
+            let pair = self.sign_in_as(&mut tx, user, None).await?;
+            tx.commit().await?;
+            Ok(Some(pair))
+        });
+        self.hand_out(pair.await?.ok_or_else(invalid_login)?)
     }
 
     /// Who this is, by address or username and password. Takes as long for nobody, and so long that the password may be
@@ -168,31 +171,6 @@ impl Identity {
                 Err(invalid_login())
             }
         }
-    }
-
-    /// Begins a session of a user who has proven to be one.
-    pub(crate) async fn sign_in_as(&self, user: User) -> Result<SignIn> {
-        self.begin_session(user, None).await
-    }
-
-    /// Begins a session, if the password that was given to begin it still has this hash.
-    async fn begin_session(&self, user: User, proven_by: Option<&str>) -> Result<SignIn> {
-        let pair = self.new_session(&user)?;
-        let published = time::limited(async {
-            let mut tx = self.0.store.write().await?;
-            if let Some(hash) = proven_by
-                && !tx.has_password(&user.id, hash).await?
-            {
-                return Ok(None);
-            }
-            let published = self.insert_session(&mut tx, &pair).await?;
-            self.note(&mut tx, Act::SignedIn, Some(&user.id), pair.session_id().as_str()).await?;
-            tx.commit().await?;
-            Ok(Some(published))
-        })
-        .await?
-        .ok_or_else(invalid_login)?;
-        Ok(self.hand_out(pair, user, published))
     }
 
     /// The account of this address or username. What cannot be one is not asked for; PostgreSQL knows no NUL.
@@ -214,6 +192,32 @@ impl Identity {
 
 pub(crate) fn is_guest(user: &User) -> bool {
     user.roles.contains(&Role::Guest)
+}
+
+/// Refuses an API key, which its guest may have given away.
+pub(crate) fn refuse_key(caller: &Principal) -> Result<()> {
+    if matches!(caller.method, Method::ApiKey(_)) {
+        let message = "An API key cannot make an account; use the guest's access token.";
+        return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
+    }
+    Ok(())
+}
+
+/// Refuses who cannot become an account.
+pub(crate) fn check_guest(user: User) -> Result<User> {
+    if user.disabled_at.is_some() {
+        Err(disabled())
+    } else if is_guest(&user) {
+        Ok(user)
+    } else {
+        Err(not_a_guest())
+    }
+}
+
+/// The guest as it is now, and stays until the transaction ends.
+pub(crate) async fn lock_guest(tx: &mut Tx, id: &UserId) -> Result<Result<User>, StoreError> {
+    tx.lock_user(id).await?;
+    Ok(tx.user(id).await?.ok_or_else(not_a_guest).and_then(check_guest))
 }
 
 /// An address: something, an @, and a domain. Whether anybody receives what is sent there, only sending shows.
@@ -273,7 +277,12 @@ fn turns_text(c: char) -> bool {
 }
 
 #[cold]
-pub(crate) fn not_a_guest() -> Error {
+pub(crate) fn disabled() -> Error {
+    Error::new(Kind::Forbidden, "access_denied", "Your account on this server is deactivated.")
+}
+
+#[cold]
+fn not_a_guest() -> Error {
     Error::new(Kind::Conflict, "not_a_guest", "The caller has an account already.")
 }
 

@@ -11,10 +11,12 @@ use std::{net::IpAddr, time::Duration};
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{Error, Kind, Result, Secret, ids::UserId, secret, user::User};
-use store::{AuthorizationCode, LoginRequest};
+use store::{AuthorizationCode, LoginRequest, StoreError, Tx};
 use url::{Url, form_urlencoded};
 
-use crate::{AccountWish, Identity, SignIn, accounts::invalid_login, oidc::is_loopback, time, verdicts};
+use crate::{
+    AccountWish, Identity, SignIn, accounts::invalid_login, oidc::is_loopback, sessions::Pair, time, verdicts,
+};
 
 /// The one client: this server's own callback.
 const CLIENT: &str = "jan";
@@ -217,48 +219,52 @@ impl Identity {
     }
 
     /// Ends a sign-in: exchanges the code for a session. `code` is what the browser brought, or none if it brought an
-    /// error.
+    /// error. State and code are used up together with what comes of them: when the database does not answer, the
+    /// browser may come back with the same.
     ///
     /// # Errors
     /// `invalid_state` for a state that nobody began with, that lapsed, or that was used before.
     pub async fn finish_login(&self, state: &str, code: Option<&str>, browser: Option<&str>) -> Result<Landing> {
         let now = self.0.clock.now();
-        let begun = time::limited(async {
+        let finished = time::limited(async {
             let mut tx = self.0.store.write().await?;
             let begun = tx.take_login_request(&verdicts::digest(state)).await?;
+            let Some(begun) = begun.filter(|begun| begun.expires_at > now) else { return Ok(None) };
+            let outcome = match code {
+                None => Err(Error::invalid("invalid_request", "There is no code.").param("code")),
+                Some(code) => self.exchange(&mut tx, code, &begun.verifier, browser).await?,
+            };
             tx.commit().await?;
-            Ok(begun)
+            Ok(Some((begun.redirect_url, outcome)))
         });
-        let begun = begun.await?.filter(|begun| begun.expires_at > now).ok_or_else(invalid_state)?;
-        let outcome = match code {
-            None => Err(Error::invalid("invalid_request", "There is no code.").param("code")),
-            Some(code) => self.exchange(code, &begun.verifier, browser).await,
+        let (redirect_url, outcome) = finished.await?.ok_or_else(invalid_state)?;
+        let outcome = match outcome {
+            Ok(pair) => Ok(self.hand_out(pair)?),
+            Err(error) => Err(error),
         };
-        match outcome {
-            Err(error) if !matches!(error.kind(), Kind::Invalid | Kind::Unauthenticated) => Err(error),
-            outcome => Ok(Landing { redirect_url: begun.redirect_url, outcome }),
-        }
+        Ok(Landing { redirect_url, outcome })
     }
 
-    async fn exchange(&self, code: &str, verifier: &str, browser: Option<&str>) -> Result<SignIn> {
-        let now = self.0.clock.now();
-        let taken = time::limited(async {
-            let mut tx = self.0.store.write().await?;
-            let Some(granted) = tx.take_authorization_code(&verdicts::digest(code)).await? else { return Ok(None) };
-            let user = tx.user(&granted.user_id).await?;
-            tx.commit().await?;
-            Ok(Some((granted, user)))
-        });
-        let is_right = |granted: &AuthorizationCode| {
-            granted.expires_at > now
-                && granted.challenge == challenge(verifier)
-                && browser.is_some_and(|browser| verdicts::digest(browser)[..] == granted.browser)
-        };
-        match taken.await? {
-            Some((granted, Some(user))) if is_right(&granted) && user.disabled_at.is_none() => {
-                self.sign_in_as(user).await
-            }
-            _ => Err(Error::invalid("token_exchange_failed", "The code is not good. Begin anew.")),
+    /// Uses a code up, and signs in who was granted it if it is good.
+    async fn exchange(
+        &self,
+        tx: &mut Tx,
+        code: &str,
+        verifier: &str,
+        browser: Option<&str>,
+    ) -> Result<Result<Pair>, StoreError> {
+        let (digest, now) = (verdicts::digest(code), self.0.clock.now());
+        let refused = || Error::invalid("token_exchange_failed", "The code is not good. Begin anew.");
+        // The user before the code, as whoever keeps the user out has them.
+        let Some(id) = tx.authorization_code_user(&digest).await? else { return Ok(Err(refused())) };
+        tx.lock_user(&id).await?;
+        let Some(granted) = tx.take_authorization_code(&digest).await? else { return Ok(Err(refused())) };
+        let is_right = granted.expires_at > now
+            && granted.challenge == challenge(verifier)
+            && browser.is_some_and(|browser| verdicts::digest(browser)[..] == granted.browser);
+        match tx.user(&id).await? {
+            Some(user) if is_right && user.disabled_at.is_none() => self.sign_in_as(tx, user, None).await.map(Ok),
+            _ => Ok(Err(refused())),
         }
     }
 

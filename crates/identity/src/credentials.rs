@@ -120,7 +120,7 @@ impl Identity {
         // A token proves itself by its signature before anybody is asked, and whoever was known a moment ago is no guess,
         // whatever else comes from there.
         let is_guess = matches!(credential, Credential::ApiKey(_)) && !self.0.verdicts.knew(&digest);
-        if is_guess { self.counting_failures(from, proving).await } else { proving.await }
+        if is_guess { self.counting_failures(credential.text(), from, proving).await } else { proving.await }
     }
 
     /// Whom an access token or API key proves, and until when; looked up anew.

@@ -108,16 +108,14 @@ impl Identity {
 
     /// Stores a new user with a session, and hands out the session's tokens once both are safe.
     async fn let_in(&self, user: User) -> Result<SignIn> {
-        let pair = self.new_session(&user)?;
-        let published = time::limited(async {
+        let pair = time::limited(async {
             let mut tx = self.0.store.write().await?;
             tx.insert_user(&user).await?;
-            let published = self.insert_session(&mut tx, &pair).await?;
+            let pair = self.begin_session(&mut tx, user).await?;
             tx.commit().await?;
-            Ok(published)
-        })
-        .await?;
-        Ok(self.hand_out(pair, user, published))
+            Ok(pair)
+        });
+        self.hand_out(pair.await?)
     }
 }
 

@@ -30,7 +30,7 @@ impl Identity {
         let proving = self.proof(token);
         // A token proves itself; and an administrator asks for others, whose bad credentials are no guesses of his own.
         let is_guess = !may_see_all && token.starts_with(api_key::MARK);
-        let found = if is_guess { self.counting_failures(self.address(), proving).await } else { proving.await };
+        let found = if is_guess { self.counting_failures(token, self.address(), proving).await } else { proving.await };
         match found {
             Ok((principal, expires_at)) if may_see_all || principal.user_id == caller.user_id => {
                 Ok(Some(Introspection { principal, expires_at }))

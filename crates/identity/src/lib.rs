@@ -92,8 +92,10 @@ struct Inner {
     beginnings: PerAddress,
     /// Whose users come in besides ours.
     provider: OnceLock<oidc::Provider>,
-    /// Credentials unknown here that addresses send.
-    unknown_credentials: PerAddress,
+    /// Refresh tokens unknown here that addresses send.
+    unknown_refresh_tokens: PerAddress,
+    /// API keys, and whatever else, unknown here that addresses send.
+    unknown_keys: PerAddress,
     tries: Tries,
     passwords: Passwords,
 }
@@ -129,7 +131,8 @@ impl Identity {
             guests: guests::GuestCount::default(),
             beginnings: code_flow::beginnings(),
             provider: OnceLock::new(),
-            unknown_credentials: PerAddress::of_unknown_credentials(),
+            unknown_refresh_tokens: PerAddress::of_unknown_credentials(),
+            unknown_keys: PerAddress::of_unknown_credentials(),
             tries: Tries::new(),
             passwords: Passwords::new(),
         };

@@ -4,17 +4,17 @@ use std::{future::Future, net::IpAddr, time::Duration};
 
 use domain::{
     Error, Kind, Result, Timestamp,
-    rate_limit::{Rate, RateLimiter, customer},
+    rate_limit::{Rate, RateLimiter},
 };
 
-use crate::Identity;
+use crate::{Identity, REFRESH_MARK};
 
 /// What this machine itself may do in an hour; see [`crate::Options::guest_logins_per_hour`].
 const LOOPBACK: u32 = 10_000;
 /// Addresses remembered.
 const REMEMBERED: usize = 8_192;
-/// Credentials unknown here that may come from one address in an hour, all at once if they like. Each is a question to
-/// the database; guessing one would take longer than the world lasts.
+/// Credentials of one kind, unknown here, that may come from one address in an hour, all at once if they like. Each is a
+/// question to the database; guessing one would take longer than the world lasts.
 const UNKNOWN_CREDENTIALS: u32 = 600;
 
 /// So many in an hour from each address.
@@ -29,7 +29,7 @@ impl PerAddress {
         Self { per_hour, limiter: RateLimiter::new(REMEMBERED) }
     }
 
-    /// The limit of credentials that nobody knows.
+    /// The limit of credentials of one kind that nobody knows.
     pub(crate) fn of_unknown_credentials() -> Self {
         Self::new(UNKNOWN_CREDENTIALS)
     }
@@ -39,8 +39,8 @@ impl PerAddress {
     /// # Errors
     /// How long until there is one again.
     pub(crate) fn admit(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let Some((from, rate)) = self.of(from) else { return Ok(()) };
-        self.limiter.take(from, rate, now).retry_after.map_or(Ok(()), Err)
+        let Some(rate) = self.rate(from) else { return Ok(()) };
+        self.limiter.take_from((), from, rate, now).retry_after.map_or(Ok(()), Err)
     }
 
     /// Whether an address has one left; none is taken.
@@ -48,33 +48,33 @@ impl PerAddress {
     /// # Errors
     /// How long until there is one again.
     fn look(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let Some((from, rate)) = self.of(from) else { return Ok(()) };
-        self.limiter.look(from, rate, now).retry_after.map_or(Ok(()), Err)
+        let Some(rate) = self.rate(from) else { return Ok(()) };
+        self.limiter.look_from((), from, rate, now).retry_after.map_or(Ok(()), Err)
     }
 
-    /// Whose allowance it is, and how large; none where there is no limit.
-    fn of(&self, from: Option<IpAddr>) -> Option<(Option<IpAddr>, Rate)> {
-        if self.per_hour == 0 {
-            return None;
-        }
-        let from = from.map(customer);
-        let is_loopback = from.is_some_and(|from| from.is_loopback());
-        Some((from, Rate::per_hour(if is_loopback { LOOPBACK.max(self.per_hour) } else { self.per_hour })))
+    /// How large an address's allowance is; none where there is no limit.
+    fn rate(&self, from: Option<IpAddr>) -> Option<Rate> {
+        let at_least = if from.is_some_and(|from| from.to_canonical().is_loopback()) { LOOPBACK } else { 0 };
+        (self.per_hour > 0).then(|| Rate::per_hour(self.per_hour.max(at_least)))
     }
 }
 
 impl Identity {
-    /// The result of looking a credential up, for an address that has not failed too often at that. Failures count,
-    /// except that of a token that was good once: its owner is told to renew it.
+    /// The result of looking a credential up, for an address that has not failed too often at that kind of them: a page
+    /// that goes on sending a refresh token of long ago shuts out no API key of its neighbours. Failures count, except
+    /// that of a token that was good once: its owner is told to renew it.
     ///
     /// # Errors
     /// `rate_limit_exceeded`, without a look; and those of the look-up.
     pub(crate) async fn counting_failures<T>(
         &self,
+        credential: &str,
         from: Option<IpAddr>,
         look_up: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let (limit, now) = (&self.0.unknown_credentials, self.0.clock.now());
+        let is_refresh_token = credential.starts_with(REFRESH_MARK);
+        let limit = if is_refresh_token { &self.0.unknown_refresh_tokens } else { &self.0.unknown_keys };
+        let now = self.0.clock.now();
         limit.look(from, now).map_err(|pause| {
             let message = "Too many credentials that are not valid come from this address.";
             Error::new(Kind::RateLimited(Some(pause)), "rate_limit_exceeded", message)
@@ -111,6 +111,17 @@ mod tests {
         limit.admit(Some(address("2001:db8:1:3::1")), NOW).unwrap();
         limit.admit(Some(address("203.0.113.7")), NOW).unwrap();
         assert!(limit.admit(Some(address("::ffff:203.0.113.7")), NOW).is_err(), "one address, two spellings");
+    }
+
+    #[test]
+    fn many_networks_of_one_customer_have_a_bound_together() {
+        let limit = PerAddress::new(1);
+        for net in 0..16 {
+            limit.admit(Some(address(&format!("2001:db8:1:{net:x}::1"))), NOW).unwrap();
+        }
+        assert!(limit.look(Some(address("2001:db8:1:ff::1")), NOW).is_err());
+        assert!(limit.admit(Some(address("2001:db8:1:ff::1")), NOW).is_err());
+        limit.admit(Some(address("2001:db8:2:ff::1")), NOW).unwrap();
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! However often it is renewed, an account's session ends some day, and its user signs in again. A guest's does not: a
 //! guest cannot sign in again, and would lose everything.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     Error, Result, Secret, Timestamp,
@@ -34,6 +34,7 @@ use crate::{
     accounts::is_guest,
     api_key,
     credentials::Refusal,
+    signing_key::SigningKey,
     time,
     verdicts::{self, Digest},
 };
@@ -64,48 +65,23 @@ pub struct SignIn {
     pub session_expires_at: Timestamp,
 }
 
-/// An access token and the refresh token that comes with it, for a session; neither is stored or handed out yet.
+/// An access token and the refresh token that comes with it, for a session of a user. A transaction stores it, and
+/// [`Identity::hand_out`] makes it a sign-in once that is committed: signing is work that no transaction waits for.
 pub(crate) struct Pair {
+    user: User,
     session: Session,
     claims: Claims,
-    access_token: String,
+    /// Signs the access token.
+    key: Arc<SigningKey>,
+    /// When the key was published, if this transaction did it.
+    published: Option<Timestamp>,
     refresh_token: String,
-}
-
-impl Pair {
-    pub(crate) fn session_id(&self) -> &SessionId {
-        &self.session.id
-    }
-
-    /// Stores the refresh token; the pair is handed out once that is safe.
-    async fn insert(&self, tx: &mut Tx, parent: Option<&Digest>, now: Timestamp) -> Result<(), StoreError> {
-        tx.insert_refresh_token(&NewRefreshToken {
-            digest: &verdicts::digest(&self.refresh_token),
-            session: &self.session.id,
-            parent,
-            access_token: &self.claims.jti,
-            created_at: now,
-            expires_at: self.session.expires_at,
-        })
-        .await
-    }
-
-    fn into_sign_in(self, user: User) -> SignIn {
-        SignIn {
-            user,
-            access_token: Secret::new(self.access_token),
-            refresh_token: Secret::new(self.refresh_token),
-            expires_at: Timestamp::from_seconds(self.claims.exp),
-            expires_in: self.claims.exp - self.claims.iat,
-            session_expires_at: self.session.expires_at,
-        }
-    }
 }
 
 /// What came of the use of a refresh token.
 enum Rotation {
-    /// It was replaced. What is to be noted about the signing key goes with it.
-    Replaced(Option<Timestamp>),
+    /// This took its place.
+    Replaced(Box<Pair>),
     /// It is not good.
     Refused,
     /// It was used before, and not by a tab or a second attempt: the session is over.
@@ -136,40 +112,67 @@ fn judge(successors: Successors, spent_at: Timestamp, now: Timestamp) -> Reuse {
 }
 
 impl Identity {
-    /// A new session of `user` with its first pair of tokens, which [`Identity::insert_session`] stores.
-    pub(crate) fn new_session(&self, user: &User) -> Result<Pair> {
+    /// Signs in a user who has proven to be one; the provider's ID token is kept if that is the proof.
+    pub(crate) async fn sign_in_as(&self, tx: &mut Tx, user: User, id_token: Option<&str>) -> Result<Pair, StoreError> {
+        let pair = self.begin_session(tx, user).await?;
+        let session = &pair.session.id;
+        if let Some(id_token) = id_token {
+            tx.insert_external_session(session, &self.0.options.oidc.issuer, id_token).await?;
+        }
+        self.note(tx, Act::SignedIn, Some(&pair.user.id), session.as_str()).await?;
+        Ok(pair)
+    }
+
+    /// Begins a session, with its first pair of tokens.
+    pub(crate) async fn begin_session(&self, tx: &mut Tx, user: User) -> Result<Pair, StoreError> {
         let now = self.0.clock.now();
-        self.new_pair(
-            user,
-            Session {
-                id: SessionId::new(&self.0.clock),
-                user_id: user.id.clone(),
-                created_at: now,
-                expires_at: self.session_end(user, now),
-            },
-        )
+        let session = Session {
+            id: SessionId::new(&self.0.clock),
+            user_id: user.id.clone(),
+            created_at: now,
+            expires_at: self.session_end(&user, now),
+        };
+        tx.insert_session(&session).await?;
+        self.insert_pair(tx, user, session, None).await
     }
 
-    fn new_pair(&self, user: &User, session: Session) -> Result<Pair> {
+    /// Stores a new pair of a session, in the place of `parent` if there is one.
+    async fn insert_pair(
+        &self,
+        tx: &mut Tx,
+        user: User,
+        session: Session,
+        parent: Option<&Digest>,
+    ) -> Result<Pair, StoreError> {
         let life = self.0.options.access_token_life();
-        let claims = Claims::new(&self.0.issuer, user, &session, life, &self.0.clock);
-        let access_token = access_token::sign(&claims, &self.0.signing_key.load())?;
-        let refresh_token = format!("{MARK}{}", secret::hex(&secret::random::<32>()));
-        Ok(Pair { session, claims, access_token, refresh_token })
-    }
-
-    /// Stores a new session, in the transaction that made its user. What comes back is for [`Identity::hand_out`].
-    pub(crate) async fn insert_session(&self, tx: &mut Tx, pair: &Pair) -> Result<Option<Timestamp>, StoreError> {
+        let claims = Claims::new(&self.0.issuer, &user, &session, life, &self.0.clock);
+        let key = self.0.signing_key.load_full();
         let published = self.0.keys.publish(tx).await?;
-        tx.insert_session(&pair.session).await?;
-        pair.insert(tx, None, pair.session.created_at).await?;
-        Ok(published)
+        let refresh_token = format!("{MARK}{}", secret::hex(&secret::random::<32>()));
+        tx.insert_refresh_token(&NewRefreshToken {
+            digest: &verdicts::digest(&refresh_token),
+            session: &session.id,
+            parent,
+            access_token: &claims.jti,
+            created_at: self.0.clock.now(),
+            expires_at: session.expires_at,
+        })
+        .await?;
+        Ok(Pair { user, session, claims, key, published, refresh_token })
     }
 
     /// Hands out tokens that are stored.
-    pub(crate) fn hand_out(&self, pair: Pair, user: User, published: Option<Timestamp>) -> SignIn {
+    pub(crate) fn hand_out(&self, pair: Pair) -> Result<SignIn> {
+        let Pair { user, session, claims, key, published, refresh_token } = pair;
         self.0.keys.published(published);
-        pair.into_sign_in(user)
+        Ok(SignIn {
+            user,
+            access_token: Secret::new(access_token::sign(&claims, &key)?),
+            refresh_token: Secret::new(refresh_token),
+            expires_at: Timestamp::from_seconds(claims.exp),
+            expires_in: claims.exp - claims.iat,
+            session_expires_at: session.expires_at,
+        })
     }
 
     /// Exchanges a refresh token for a new pair of tokens; the sign-in lasts longer by that, within its whole life.
@@ -180,39 +183,54 @@ impl Identity {
         if !is_well_formed(refresh_token) {
             return Err(Refusal::RefreshToken.to_error());
         }
-        self.counting_failures(self.address(), self.renew(refresh_token)).await
+        self.counting_failures(refresh_token, self.address(), self.renew(refresh_token)).await
     }
 
     async fn renew(&self, refresh_token: &str) -> Result<SignIn> {
-        let digest = verdicts::digest(refresh_token);
         let now = self.0.clock.now();
         // Looked up without the writer's lock first: a guess costs no more than a read.
-        let found = time::limited(async { self.0.store.read().await?.refresh_token(&digest).await }).await?;
-        let Some(found) = found.filter(|token| is_live(token, now)) else {
-            return Err(Refusal::RefreshToken.to_error());
-        };
+        let (digest, found) = self.find_refresh_token(refresh_token, |token| is_live(token, now)).await?;
         let expires_at = self.session_end(&found.user, found.session.created_at);
         if expires_at <= now {
             // The operator lets sign-ins last less long than when this one began.
             return Err(Refusal::RefreshToken.to_error());
         }
         let session = Session { expires_at, ..found.session };
-        let pair = self.new_pair(&found.user, session)?;
-        match time::limited(self.rotate(&digest, &pair, now)).await? {
-            Rotation::Replaced(published) => Ok(self.hand_out(pair, found.user, published)),
+        match time::limited(self.rotate(&digest, &session, now)).await? {
+            Rotation::Replaced(pair) => self.hand_out(*pair),
             Rotation::Refused => Err(Refusal::RefreshToken.to_error()),
             Rotation::Reused => {
-                let (user, session) = (&pair.session.user_id, pair.session.id);
-                tracing::warn!(%user, %session, "A refresh token was used twice; its session is ended");
-                self.0.verdicts.forget(&Revocation::Session(session));
+                let Session { id, user_id, .. } = session;
+                tracing::warn!(user = %user_id, session = %id, "A refresh token was used twice; its session is ended");
+                self.0.verdicts.forget(&Revocation::Session(id));
                 Err(Refusal::RefreshToken.to_error())
             }
         }
     }
 
-    /// Puts `pair` in the place of the token with this digest.
-    async fn rotate(&self, digest: &Digest, pair: &Pair, now: Timestamp) -> Result<Rotation, StoreError> {
-        let session = &pair.session;
+    /// Whose refresh token this is, if it is the one with which its session goes on. It stays so.
+    pub(crate) async fn user_of_refresh_token(&self, token: &str) -> Result<User> {
+        let now = self.0.clock.now();
+        let goes_on = |token: &RefreshToken| is_live(token, now) && token.state == RefreshTokenState::Unused;
+        let looking = self.find_refresh_token(token, goes_on);
+        let (_, found) = self.counting_failures(token, self.address(), looking).await?;
+        Ok(found.user)
+    }
+
+    /// The refresh token and its digest, if it counts.
+    async fn find_refresh_token(
+        &self,
+        token: &str,
+        counts: impl Fn(&RefreshToken) -> bool,
+    ) -> Result<(Digest, RefreshToken)> {
+        let digest = verdicts::digest(token);
+        let found = time::limited(async { self.0.store.read().await?.refresh_token(&digest).await }).await?;
+        let found = found.filter(|found| is_well_formed(token) && counts(found));
+        found.map(|found| (digest, found)).ok_or_else(|| Refusal::RefreshToken.to_error())
+    }
+
+    /// Puts a new pair in the place of the token with this digest; its session lasts as long as `session` does.
+    async fn rotate(&self, digest: &Digest, session: &Session, now: Timestamp) -> Result<Rotation, StoreError> {
         let mut tx = self.0.store.write().await?;
         tx.lock_session(&session.id).await?;
         // Another use may have been faster.
@@ -234,11 +252,10 @@ impl Identity {
                 tx.supersede_refresh_tokens(digest, now).await?;
             }
         }
-        let published = self.0.keys.publish(&mut tx).await?;
         tx.extend_session(&session.user_id, &session.id, session.expires_at).await?;
-        pair.insert(&mut tx, Some(digest), now).await?;
+        let pair = self.insert_pair(&mut tx, token.user, session.clone(), Some(digest)).await?;
         tx.commit().await?;
-        Ok(Rotation::Replaced(published))
+        Ok(Rotation::Replaced(Box::new(pair)))
     }
 
     /// Ends a session whose token two parties have.
@@ -272,10 +289,11 @@ impl Identity {
     /// Ends the session that a credential proves; the issuer and ID token by which a provider knows it, if one does.
     pub(crate) async fn end(&self, credential: &str) -> Result<Option<(String, String)>> {
         let now = self.0.clock.now();
-        if self.counting_failures(self.address(), self.deny_external(credential, now)).await? {
+        if self.counting_failures(credential, self.address(), self.deny_external(credential, now)).await? {
             return Ok(None);
         }
-        let (user, session) = self.counting_failures(self.address(), self.session_of(credential, now)).await?;
+        let looking = self.session_of(credential, now);
+        let (user, session) = self.counting_failures(credential, self.address(), looking).await?;
         let external = time::limited(async {
             let mut tx = self.0.store.write().await?;
             if tx.revoke_session(&user, &session, now).await? {
@@ -293,7 +311,9 @@ impl Identity {
     /// Whose session a credential proves, and which.
     async fn session_of(&self, credential: &str, now: Timestamp) -> Result<(UserId, SessionId)> {
         if credential.starts_with(MARK) {
-            self.session_of_refresh_token(credential, now).await
+            // Spent and superseded tokens prove their session too: who has one may leave.
+            let (_, found) = self.find_refresh_token(credential, |token| token.expires_at > now).await?;
+            Ok((found.session.user_id, found.session.id))
         } else if credential.starts_with(api_key::MARK) {
             Err(self.api_key_has_no_session(credential, now).await?)
         } else {
@@ -301,16 +321,6 @@ impl Identity {
                 Ok(claims) => Ok((claims.sub, claims.sid)),
                 Err(refusal) => Err(refusal.to_error()),
             }
-        }
-    }
-
-    /// Spent and superseded tokens prove their session too: who has one may leave.
-    pub(crate) async fn session_of_refresh_token(&self, token: &str, now: Timestamp) -> Result<(UserId, SessionId)> {
-        let digest = verdicts::digest(token);
-        let found = time::limited(async { self.0.store.read().await?.refresh_token(&digest).await }).await?;
-        match found.filter(|found| is_well_formed(token) && found.expires_at > now) {
-            Some(found) => Ok((found.session.user_id, found.session.id)),
-            None => Err(Refusal::RefreshToken.to_error()),
         }
     }
 

@@ -3,12 +3,12 @@
 //!
 //! The second bound is far above the first, so that whoever guesses at somebody's account does not keep its owner out.
 
-use std::{hash::Hash, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use domain::{
     Error, Kind, Result, Timestamp,
     ids::UserId,
-    rate_limit::{Rate, RateLimiter, customer},
+    rate_limit::{Rate, RateLimiter, Standing},
 };
 
 /// Tries in an hour.
@@ -33,12 +33,13 @@ impl Tries {
     /// `rate_limit_exceeded`.
     pub(crate) fn admit(&self, name: &str, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let name = name.trim().to_lowercase();
-        let from = from.map(customer);
         // All who come from this machine may be one proxy.
-        let per_place = if from.is_some_and(|from| from.is_loopback()) { 100 * ONE_PLACE } else { ONE_PLACE };
-        self.take(("both", from, &name), ONE_ACCOUNT_FROM_ONE_PLACE, now)?;
-        self.take(("place", from), per_place, now)?;
-        self.take(("account", &name), ONE_ACCOUNT, now)
+        let per_place =
+            if from.is_some_and(|from| from.to_canonical().is_loopback()) { 100 * ONE_PLACE } else { ONE_PLACE };
+        let Self(limiter) = self;
+        allowed(limiter.take_from(("both", &name), from, Rate::per_hour(ONE_ACCOUNT_FROM_ONE_PLACE), now))?;
+        allowed(limiter.take_from("place", from, Rate::per_hour(per_place), now))?;
+        allowed(limiter.take(("account", &name), Rate::per_hour(ONE_ACCOUNT), now))
     }
 
     /// Counts a guest's try to get an account.
@@ -46,15 +47,12 @@ impl Tries {
     /// # Errors
     /// `rate_limit_exceeded`.
     pub(crate) fn admit_upgrade(&self, guest: &UserId, now: Timestamp) -> Result<()> {
-        self.take(("upgrade", guest), ONE_GUEST, now)
+        allowed(self.0.take(("upgrade", guest), Rate::per_hour(ONE_GUEST), now))
     }
+}
 
-    fn take(&self, key: impl Hash, per_hour: u32, now: Timestamp) -> Result<()> {
-        match self.0.take(key, Rate::per_hour(per_hour), now).retry_after {
-            None => Ok(()),
-            Some(pause) => Err(too_many(pause)),
-        }
-    }
+fn allowed(standing: Standing) -> Result<()> {
+    standing.retry_after.map_or(Ok(()), |pause| Err(too_many(pause)))
 }
 
 #[cold]
@@ -65,7 +63,7 @@ fn too_many(pause: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
@@ -98,6 +96,14 @@ mod tests {
     fn guessing_at_all_accounts_from_one_place_ends_too() {
         let tries = Tries::new();
         assert_eq!(admitted(&tries, |n| (format!("user{n}"), HERE), 300), ONE_PLACE);
+    }
+
+    #[test]
+    fn whoever_guesses_from_many_networks_of_one_customer_does_not_keep_the_owner_out() {
+        let tries = Tries::new();
+        let network = |n: u32| ("ada".to_owned(), Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(n) << 64))));
+        assert!(admitted(&tries, network, 10_000) < ONE_ACCOUNT);
+        tries.admit("ada", HERE, NOW).unwrap();
     }
 
     #[test]

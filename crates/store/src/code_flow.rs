@@ -11,6 +11,7 @@ const TAKE_REQUEST: &str =
     "DELETE FROM login_requests WHERE state = $1 RETURNING verifier, redirect_url, guest_id, expires_at";
 const GRANT: &str = "INSERT INTO authorization_codes (code, user_id, challenge, browser, expires_at)
     VALUES ($1, $2, $3, $4, $5)";
+const CODE_USER: &str = "SELECT user_id FROM authorization_codes WHERE code = $1";
 const TAKE_CODE: &str =
     "DELETE FROM authorization_codes WHERE code = $1 RETURNING user_id, challenge, browser, expires_at";
 const FORGET_REQUESTS: &str = "DELETE FROM login_requests
@@ -58,6 +59,12 @@ impl Reader {
     pub async fn login_request(&mut self, state: &[u8; 32]) -> Result<Option<LoginRequest>> {
         let row: Option<Row> = query(REQUEST).bind(&state[..]).fetch_optional(self).await?;
         row.map(LoginRequest::from_row).transpose()
+    }
+
+    /// Who was granted a code, lapsed or not; it stays.
+    pub async fn authorization_code_user(&mut self, code: &[u8; 32]) -> Result<Option<UserId>> {
+        let id: Option<String> = query(CODE_USER).bind(&code[..]).fetch_optional(self).await?;
+        id.map(|id| text::id(&id, "authorization_codes.user_id")).transpose()
     }
 }
 

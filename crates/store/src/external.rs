@@ -40,7 +40,7 @@ const INSERT_USER: &str = "INSERT INTO users (id, issuer, subject, username, use
 const UPDATE_USER: &str = "UPDATE users SET email = $2,
         email_folded = CASE WHEN EXISTS (SELECT 1 FROM users o WHERE o.email_folded = $3 AND o.id <> $1) THEN NULL
             ELSE $3 END,
-        email_verified_at = $4, name = $5, roles = $6
+        email_verified_at = $4, name = $5
     WHERE id = $1";
 const LINK_USER: &str = "UPDATE users SET issuer = $2, subject = $3, username = $4, username_folded = $5
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.issuer = $2 AND o.subject = $3)
@@ -235,7 +235,7 @@ impl Tx {
         Ok(added > 0)
     }
 
-    /// Changes what a provider says of its user, and tells the other processes at the commit.
+    /// Changes what a provider says of its user, roles apart, and tells the other processes at the commit.
     pub async fn update_external_user(&mut self, user: &User, now: Timestamp) -> Result<()> {
         query(UPDATE_USER)
             .bind(user.id.as_str())
@@ -243,7 +243,6 @@ impl Tx {
             .bind(claimed(user, user.email_verified))
             .bind(user.email_verified.then_some(now.micros()))
             .bind(&user.name)
-            .bind(text::roles_to_column(&user.roles))
             .execute(self)
             .await?;
         self.announce(&Revocation::User(user.id.clone())).await

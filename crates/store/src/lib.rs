@@ -31,6 +31,7 @@ mod items;
 mod memories;
 mod migrate;
 mod options;
+mod plan;
 mod projects;
 mod prompt_templates;
 mod refresh_tokens;

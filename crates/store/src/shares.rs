@@ -274,8 +274,8 @@ impl Tx {
     pub async fn forget_dead_snapshots(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         let mut forgotten = 0;
         for statement in [FORGET_SNAPSHOTS, FORGET_IMAGES] {
-            forgotten =
-                forgotten.max(query(statement).bind(before.micros()).bind(i64::from(limit)).execute(self).await?);
+            let gone = query(statement).bind(before.micros()).bind(i64::from(limit)).long().execute(self).await?;
+            forgotten = forgotten.max(gone);
         }
         Ok(forgotten)
     }

@@ -46,7 +46,8 @@ impl<'a> Statement<'a> {
         self
     }
 
-    /// Says that it may take longer than a request can be kept from its thread.
+    /// Says that it may take longer than a request can be kept from its thread: that it reads or writes a number of rows
+    /// that nothing bounds, or very many.
     pub(crate) fn long(mut self) -> Self {
         self.is_long = true;
         self
@@ -66,6 +67,16 @@ impl<'a> Statement<'a> {
     /// Runs it; gives its one row.
     pub(crate) async fn fetch_one<T: FromRow>(self, on: &mut Reader) -> Result<T> {
         self.fetch_optional(on).await?.ok_or_else(|| StoreError::Statement("there is no row".into()))
+    }
+
+    /// Runs it, which inserts a row; gives the row's number, its `key`. SQLite knows that one without collecting rows.
+    pub(crate) async fn insert(mut self, on: &mut Reader) -> Result<i64> {
+        if let Conn::Sqlite(connection) = on.conn() {
+            self.on_sqlite(|statement| sqlite::execute(connection, statement))?;
+            return Ok(connection.last_insert_rowid());
+        }
+        self.sql = format!("{} RETURNING key", self.sql).into();
+        self.fetch_one(on).await
     }
 
     /// Runs it; gives its first row, if it has any.
@@ -121,7 +132,7 @@ impl<'a> Statement<'a> {
 
     /// As SQLite runs it.
     pub(crate) fn bound(&self) -> sqlite::Bound<'_, 'a> {
-        sqlite::Bound { sql: &self.sql, values: &self.values }
+        sqlite::Bound { sql: &self.sql, is_long: self.is_long, values: &self.values }
     }
 
     fn on_postgres(self, connection: &mut PgConnection) -> Result<(PgQuery<'a>, &mut PgConnection)> {

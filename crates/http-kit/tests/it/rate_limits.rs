@@ -78,6 +78,20 @@ async fn where_there_is_no_caller_the_address_counts() {
 }
 
 #[tokio::test]
+async fn many_networks_of_one_customer_have_a_bound_together() {
+    for (options, path) in
+        [(RateLimitOptions { auth: 1, ..off() }, "/from"), (RateLimitOptions { address: 1, ..off() }, "/open")]
+    {
+        let app = limited(&options);
+        for net in 0..16 {
+            assert_eq!(from(&app, &format!("[2001:db8:1:{net:x}::1]:1"), path).await.status(), 200);
+        }
+        refuses(&from(&app, "[2001:db8:1:ff::1]:1", path).await);
+        assert_eq!(from(&app, "[2001:db8:2:ff::1]:1", path).await.status(), 200, "another customer");
+    }
+}
+
+#[tokio::test]
 async fn an_invented_address_is_no_way_around() {
     let app = limited(&RateLimitOptions { auth: 1, ..off() });
     let claim = |peer: &str, claim: &str| {

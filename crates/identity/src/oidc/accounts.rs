@@ -2,7 +2,7 @@
 //! subject alone.
 
 use domain::{
-    Error, Kind, Result, Role, Timestamp,
+    Result, Role, Timestamp,
     audit::{Act, Entry},
     ids::UserId,
     secret,
@@ -11,7 +11,7 @@ use domain::{
 use store::{ExternalUser, Revocation, StoreError, Tx};
 
 use super::{asserted::Asserted, exchange::Proven};
-use crate::{Identity, SignIn, guests, time};
+use crate::{Identity, SignIn, accounts::disabled, guests, time};
 
 /// Names that are tried for a new user before one that nobody wants.
 pub(super) const TRIES: usize = 3;
@@ -19,36 +19,24 @@ pub(super) const TRIES: usize = 3;
 impl Identity {
     /// Signs in who came through.
     pub(super) async fn sign_in_external(&self, proven: &Proven) -> Result<Result<SignIn>> {
-        let asserted = &proven.asserted;
         let settled = time::limited(async {
             let mut tx = self.0.store.write().await?;
-            let user = self.settle(&mut tx, asserted, true).await?;
+            let user = self.settle(&mut tx, &proven.asserted, true).await?;
+            let id = user.id.clone();
+            let pair = match user.disabled_at {
+                None => Some(self.sign_in_as(&mut tx, user, Some(&proven.id_token)).await?),
+                Some(_) => None,
+            };
             tx.commit().await?;
-            Ok(user)
+            Ok((id, pair))
         });
-        let user = settled.await?;
-        self.0.verdicts.forget(&Revocation::User(user.id.clone()));
-        if user.disabled_at.is_some() {
-            self.note_refusal(Some(&user.id));
-            return Ok(Err(disabled()));
+        let (id, pair) = settled.await?;
+        self.0.verdicts.forget(&Revocation::User(id.clone()));
+        if let Some(pair) = pair {
+            return self.hand_out(pair).map(Ok);
         }
-        self.open_external_session(user, &proven.id_token).await.map(Ok)
-    }
-
-    /// Begins a session that the provider has one of, too.
-    pub(super) async fn open_external_session(&self, user: User, id_token: &str) -> Result<SignIn> {
-        let issuer = &self.external()?.options.issuer;
-        let pair = self.new_session(&user)?;
-        let published = time::limited(async {
-            let mut tx = self.0.store.write().await?;
-            let published = self.insert_session(&mut tx, &pair).await?;
-            tx.insert_external_session(pair.session_id(), issuer, id_token).await?;
-            self.note(&mut tx, Act::SignedIn, Some(&user.id), pair.session_id().as_str()).await?;
-            tx.commit().await?;
-            Ok(published)
-        })
-        .await?;
-        Ok(self.hand_out(pair, user, published))
+        self.note_refusal(Some(&id));
+        Ok(Err(disabled()))
     }
 
     /// The user's row, made if it is not there, and changed if the provider says something else. `fresh` is what the
@@ -56,20 +44,22 @@ impl Identity {
     pub(super) async fn settle(&self, tx: &mut Tx, asserted: &Asserted, fresh: bool) -> Result<User, StoreError> {
         let issuer = &self.0.options.oidc.issuer;
         let found = match tx.external_user(issuer, &asserted.subject, &[0; 32]).await? {
-            Some(found) => {
-                tx.lock_user(&found.user.id).await?;
-                // As it is now: another server may have changed it until then.
-                tx.external_user(issuer, &asserted.subject, &[0; 32]).await?.unwrap_or(found)
-            }
+            Some(found) => found,
             None => match self.add(tx, asserted).await? {
                 Added::New(user) => return Ok(user),
                 Added::There(found) => *found,
             },
         };
+        tx.lock_user(&found.user.id).await?;
+        // As it is now: another server may have changed it until then.
+        let found = tx.external_user(issuer, &asserted.subject, &[0; 32]).await?.unwrap_or(found);
         let Some((changed, picture)) = change(&found, asserted, fresh) else { return Ok(found.user) };
-        tx.update_external_user(&changed, self.0.clock.now()).await?;
+        if changed != found.user {
+            tx.update_external_user(&changed, self.0.clock.now()).await?;
+        }
         tx.put_external_account(&changed.id, Timestamp::from_seconds(asserted.at), picture.as_deref()).await?;
         if changed.roles != found.user.roles {
+            tx.set_roles(&changed.id, &changed.roles).await?;
             tx.insert_audit(&self.roles_changed(&changed)).await?;
         }
         Ok(changed)
@@ -83,7 +73,7 @@ impl Identity {
 
     async fn add(&self, tx: &mut Tx, asserted: &Asserted) -> Result<Added, StoreError> {
         let issuer = &self.0.options.oidc.issuer;
-        let mut user = self.new_external(asserted);
+        let mut user = self.external_user_of(asserted, UserId::new(&self.0.clock), self.0.clock.now());
         for attempt in 0..=TRIES {
             user.username = username(asserted, attempt);
             if tx.insert_external_user(&user, user.email_verified).await? {
@@ -100,9 +90,11 @@ impl Identity {
         Err(StoreError::Unavailable(None))
     }
 
-    fn new_external(&self, asserted: &Asserted) -> User {
+    /// The row of a user whom the provider knows and this server did not; its name is still to be found. Where roles are
+    /// given here, the user begins as a plain one, as who makes an account does.
+    pub(super) fn external_user_of(&self, asserted: &Asserted, id: UserId, created_at: Timestamp) -> User {
         User {
-            id: UserId::new(&self.0.clock),
+            id,
             issuer: self.0.options.oidc.issuer.clone(),
             subject: asserted.subject.clone(),
             username: String::new(),
@@ -110,7 +102,7 @@ impl Identity {
             email_verified: asserted.email_verified,
             name: asserted.name.clone(),
             roles: asserted.roles.clone().unwrap_or_else(|| vec![Role::User]),
-            created_at: self.0.clock.now(),
+            created_at,
             disabled_at: None,
         }
     }
@@ -151,11 +143,6 @@ pub(super) fn change(found: &ExternalUser, asserted: &Asserted, fresh: bool) -> 
     // A sign-in leaves its mark even when nothing changed: what is older does not count from now on.
     let differs = user != found.user || picture != found.picture || fresh && is_newer;
     differs.then_some((user, picture))
-}
-
-#[cold]
-fn disabled() -> Error {
-    Error::new(Kind::Forbidden, "access_denied", "Your account on this server is deactivated.")
 }
 
 #[cfg(test)]

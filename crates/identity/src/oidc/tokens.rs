@@ -19,6 +19,11 @@ pub(crate) type Claims = Map<String, Value>;
 const MAX_SUBJECT: usize = 255;
 /// Types of headers that access tokens have: of RFC 9068, and of providers that are older than it.
 const ACCESS_TYPE: [&str; 2] = ["at+jwt", "application/at+jwt"];
+/// What only ID tokens hold (OpenID Connect Core, 2 and 3.3.2.11; Financial-grade API).
+const OF_ID_TOKENS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
+/// What only access tokens hold: what they are good for, and to whom they were given (RFC 9068, 2.2). `azp` is not among
+/// them, as Google's ID tokens have it.
+const OF_ACCESS_TOKENS: [&str; 3] = ["scope", "scp", "client_id"];
 
 /// Why a token is not good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,11 +160,10 @@ pub(crate) fn access_token(token: &str, known: &Known, options: &OidcOptions, no
     if claims.contains_key("events") {
         return Err(Fault::Kind);
     }
-    // Without a word on its kind, what only ID tokens hold makes it one.
-    if !says_access && ["nonce", "at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name)) {
+    let ours = |party: &str| party == options.client_id || options.clients.iter().any(|client| client == party);
+    if !says_access && looks_like_id_token(&claims, ours)? {
         return Err(Fault::Kind);
     }
-    let ours = |party: &str| party == options.client_id || options.clients.iter().any(|client| client == party);
     let party = match claims.get("azp").or_else(|| claims.get("client_id")) {
         None => None,
         Some(party) => Some(party.as_str().ok_or(Fault::Claim("azp"))?),
@@ -179,6 +183,15 @@ pub(crate) fn access_token(token: &str, known: &Known, options: &OidcOptions, no
         party.is_some()
     };
     if is_for_us { Ok(claims) } else { Err(Fault::Audience) }
+}
+
+/// Whether a token that does not say its kind may be an ID token: it holds what only these do, or it is for a client, as
+/// all of them are, and holds nothing that only access tokens do. RFC 9068 names the kind in the header, so that nobody
+/// has to guess (section 4, and 5 for why); older providers do not.
+fn looks_like_id_token(claims: &Claims, is_client: impl Fn(&str) -> bool) -> Result<bool, Fault> {
+    let holds = |names: &[&str]| names.iter().any(|name| claims.contains_key(*name));
+    let is_for_client = claims.contains_key("aud") && list(claims, "aud")?.into_iter().any(is_client);
+    Ok(holds(&OF_ID_TOKENS) || is_for_client && !holds(&OF_ACCESS_TOKENS))
 }
 
 /// The first half of a token's digest, as ID tokens hold it.

@@ -4,13 +4,13 @@
 //! guest hands the code in with its own token. So all is in one hand: nobody can have a stranger sign in for his guest, nor
 //! have a stranger's guest become him.
 
-use domain::{Error, Kind, Method, Principal, Result, Role, Secret, audit::Act, ids::UserId, secret};
+use domain::{Error, Kind, Principal, Result, Secret, audit::Act, ids::UserId, secret};
 use store::{ExternalGrant, Revocation, StoreError};
 
 use super::{accounts, asserted::Asserted, exchange::Proven};
 use crate::{
     Identity, SignIn,
-    accounts::{is_guest, not_a_guest},
+    accounts::{check_guest, lock_guest, refuse_key},
     code_flow, time, verdicts,
 };
 
@@ -21,21 +21,22 @@ impl Identity {
     /// The guest who begins an upgrade, by its access token or else by the refresh token that its browser keeps.
     ///
     /// # Errors
-    /// `missing_credentials` for nobody; `not_a_guest`; `insufficient_scope` for an API key; `invalid_refresh_token`.
+    /// `missing_credentials` for nobody; `not_a_guest`; `access_denied` for one who is disabled; `insufficient_scope` for
+    /// an API key; `invalid_refresh_token`, also for one that was used; `rate_limit_exceeded` for too many such from one
+    /// address.
     pub async fn upgrading(&self, caller: Option<&Principal>, refresh_token: Option<&str>) -> Result<UserId> {
-        let id = match (caller, refresh_token) {
+        let user = match (caller, refresh_token) {
             (Some(caller), _) => {
                 refuse_key(caller)?;
-                caller.user_id.clone()
+                self.user(caller).await?
             }
-            (None, Some(token)) => self.session_of_refresh_token(token, self.0.clock.now()).await?.0,
+            (None, Some(token)) => self.user_of_refresh_token(token).await?,
             (None, None) => {
                 let message = "An upgrade is begun with the guest's access token.";
                 return Err(Error::new(Kind::Unauthenticated, "missing_credentials", message));
             }
         };
-        let user = time::limited(async { self.0.store.read().await?.user(&id).await }).await?;
-        if user.is_some_and(|user| is_guest(&user)) { Ok(id) } else { Err(not_a_guest()) }
+        check_guest(user).map(|guest| guest.id)
     }
 
     /// Keeps who came through until a guest takes it.
@@ -60,17 +61,17 @@ impl Identity {
     /// other sign-ins of the guest end.
     ///
     /// # Errors
-    /// `not_a_guest`; `invalid_upgrade_code`; `account_exists` when the provider's user has one; `insufficient_scope`
-    /// for an API key.
+    /// `not_a_guest`, and the code is not spent; `access_denied` for a guest who is disabled; `invalid_upgrade_code`;
+    /// `account_exists` when the provider's user has one; `insufficient_scope` for an API key.
     pub async fn upgrade_external(&self, caller: &Principal, code: &str) -> Result<SignIn> {
         refuse_key(caller)?;
         let issuer = self.external()?.options.issuer.clone();
         let (now, digest) = (self.0.clock.now(), verdicts::digest(code));
-        let linked = time::limited(async {
+        let pair = time::limited(async {
             let mut tx = self.0.store.write().await?;
-            tx.lock_user(&caller.user_id).await?;
-            let Some(mut user) = tx.user(&caller.user_id).await?.filter(is_guest) else {
-                return Ok(Err(not_a_guest()));
+            let guest = match lock_guest(&mut tx, &caller.user_id).await? {
+                Ok(guest) => guest,
+                Err(error) => return Ok(Err(error)),
             };
             let grant = tx.take_external_grant(&digest).await?.filter(|grant| grant.expires_at > now);
             if grant.as_ref().is_some_and(|grant| grant.guest != caller.user_id) {
@@ -81,12 +82,7 @@ impl Identity {
             let read =
                 |grant: ExternalGrant| Some((serde_json::from_value::<Asserted>(grant.identity).ok()?, grant.id_token));
             let Some((asserted, id_token)) = grant.and_then(read) else { return Ok(Err(invalid_code())) };
-            user.issuer.clone_from(&issuer);
-            user.subject.clone_from(&asserted.subject);
-            user.email.clone_from(&asserted.email);
-            user.email_verified = asserted.email_verified;
-            user.name.clone_from(&asserted.name);
-            user.roles = asserted.roles.clone().unwrap_or_else(|| vec![Role::User]);
+            let mut user = self.external_user_of(&asserted, guest.id, guest.created_at);
             if tx.external_user(&issuer, &asserted.subject, &[0; 32]).await?.is_some() {
                 return Ok(Err(account_exists()));
             }
@@ -102,25 +98,19 @@ impl Identity {
                 }
             }
             tx.update_external_user(&user, now).await?;
+            tx.set_roles(&user.id, &user.roles).await?;
             let at = domain::Timestamp::from_seconds(asserted.at);
             tx.put_external_account(&user.id, at, asserted.picture.as_deref()).await?;
             tx.end_sessions(&user.id, now).await?;
             self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
+            let pair = self.sign_in_as(&mut tx, user, Some(&id_token)).await?;
             tx.commit().await?;
-            Ok::<_, StoreError>(Ok((user, id_token)))
+            Ok::<_, StoreError>(Ok(pair))
         });
-        let (user, id_token) = linked.await??;
-        self.0.verdicts.forget(&Revocation::User(user.id.clone()));
-        self.open_external_session(user, &id_token).await
+        let pair = pair.await??;
+        self.0.verdicts.forget(&Revocation::User(caller.user_id.clone()));
+        self.hand_out(pair)
     }
-}
-
-fn refuse_key(caller: &Principal) -> Result<()> {
-    if matches!(caller.method, Method::ApiKey(_)) {
-        let message = "An API key cannot make an account; use the guest's access token.";
-        return Err(Error::new(Kind::Forbidden, "insufficient_scope", message));
-    }
-    Ok(())
 }
 
 #[cold]

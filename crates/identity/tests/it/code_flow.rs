@@ -115,6 +115,36 @@ on_both_databases! {
         assert_eq!(finish(&server, &two.state, &code, Some(BROWSER)).await.unwrap_err(), "invalid_state");
     }
 
+    async fn a_sign_in_that_could_not_be_kept_can_be_finished_again(database: Database) {
+        let server = Server::new(&database).await;
+        with_ada(&server).await;
+        let request = begin(&server).await;
+        let code = code(&server, &request).await;
+        database.execute("ALTER TABLE refresh_tokens RENAME TO away").await;
+        server.identity.finish_login(&request.state, Some(&code), Some(BROWSER)).await.unwrap_err();
+        database.execute("ALTER TABLE away RENAME TO refresh_tokens").await;
+        finish(&server, &request.state, &code, Some(BROWSER)).await.unwrap();
+    }
+
+    async fn who_is_put_out_while_a_code_is_exchanged_is_out(database: Database) {
+        let server = Server::new(&database).await;
+        with_ada(&server).await;
+        let ada = server.identity.find_user("ada").await.unwrap();
+        for _ in 0..8 {
+            let request = begin(&server).await;
+            let code = code(&server, &request).await;
+            let (finished, put_out) = tokio::join!(
+                server.identity.finish_login(&request.state, Some(&code), Some(BROWSER)),
+                server.identity.set_disabled(&ada.id, true),
+            );
+            put_out.unwrap();
+            let outcome = finished.unwrap().outcome;
+            let live = database.number("SELECT COUNT(*) FROM sessions WHERE revoked_at IS NULL").await;
+            assert_eq!(live, 0, "{outcome:?}");
+            server.identity.set_disabled(&ada.id, false).await.unwrap();
+        }
+    }
+
     async fn a_code_is_for_who_began_and_for_the_browser_that_signed_in(database: Database) {
         let server = Server::new(&database).await;
         with_ada(&server).await;

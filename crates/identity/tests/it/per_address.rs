@@ -68,10 +68,12 @@ async fn guesses_end_and_hold_up_nobody_else() {
         assert_eq!(code(server.identity.verify(offered, Some(here)).await), code_of);
     }
 
-    // Refresh tokens count with them.
+    // Ending a session asks the same question, and counts with them.
+    let ended = at(&server.identity, here).end_session(new.expose()).await;
+    assert_eq!(code(ended), "rate_limit_exceeded");
+    // Refresh tokens are apart.
     let guest = server.guest().await;
-    assert_eq!(code(at(&server.identity, here).refresh(guest.refresh_token.expose()).await), "rate_limit_exceeded");
-    assert_eq!(code(at(&server.identity, elsewhere).refresh(guest.refresh_token.expose()).await), "good");
+    assert_eq!(code(at(&server.identity, here).refresh(guest.refresh_token.expose()).await), "good");
     server.clock.advance(Duration::from_hours(1));
     assert_eq!(try_key(&server, new.expose(), here).await, "good", "the allowance comes back");
 }
@@ -94,6 +96,10 @@ async fn refresh_tokens_that_nobody_knows_end_too() {
     let neighbour = at(&server.identity, address("2001:db8::2"));
     assert_eq!(code(neighbour.refresh(&unknown(ALLOWED)).await), "rate_limit_exceeded", "a network is one customer");
     assert_eq!(code(neighbour.end_session(&unknown(ALLOWED)).await), "rate_limit_exceeded");
+    let (caller, from) = (server.caller().await, address("2001:db8::1"));
+    let (_, key) = server.key(&caller, &[]).await;
+    assert_eq!(try_key(&server, key.expose(), from).await, "good", "API keys are apart");
+    assert_eq!(try_key(&server, &unknown_key(1), from).await, "invalid_api_key");
     assert_eq!(
         code(neighbour.refresh("nonsense").await),
         "invalid_refresh_token",

@@ -1,4 +1,9 @@
 //! `POST /auth/guest-login`: come in without an account (E01).
+//!
+//! The tokens are in the answer and in no cookie: the contract has one at the end of the sign-in page's way alone (5.6,
+//! E03). Whoever comes in as a guest proves nothing, so any site's page can have a browser do it; a cookie would put the
+//! new guest in the place of who is signed in there. A page of ours that wants to be known by its cookie keeps the refresh
+//! token there itself.
 
 use axum::{extract::State, response::IntoResponse};
 use http::{StatusCode, header};

@@ -1,16 +1,17 @@
 //! `GET /auth/login`: where to sign in (E02).
 
 use axum::{
-    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_kit::{Anyone, ClientAddr, Json, MaybeCaller, Query, Result};
-use identity::{Authorization, Identity, LoginWish};
+use domain::scope::NoKey;
+use http_kit::{Anyone, Caller, ClientAddr, Json, Query, Result};
+use identity::{Authorization, LoginWish};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::offered::Offered;
+use crate::acting::Acting;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {
@@ -43,8 +44,8 @@ pub(crate) struct View {
             `Accept: text/html`."),
         ("provider" = Option<String>, Query, description = "`oidc` goes to the external provider at once; without it the \
             sign-in page has a link there, if there is a provider."),
-        ("upgrade" = Option<bool>, Query, description = "For guests, with their access token \
-            or the cookie `refresh_token`: after a sign-in through the provider by somebody who \
+        ("upgrade" = Option<bool>, Query, description = "For guests, with their access token, \
+            or else the cookie `refresh_token`: after a sign-in through the provider by somebody who \
             has no account yet, the fragment has `upgrade_code` for the same guest's `POST /auth/upgrade`, and no tokens."),
     ),
     responses(
@@ -52,7 +53,11 @@ pub(crate) struct View {
         (status = 302, description = "The same as a redirect, for browsers."),
         (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
             body = http_kit::error::ErrorEnvelope),
-        (status = 401, description = "Nobody begins an upgrade (`missing_credentials`).",
+        (status = 401, description = "Nobody begins an upgrade (`missing_credentials`), or whoever does has a token that is \
+            not good (`invalid_token`, `token_expired`; `invalid_refresh_token` in the cookie).",
+            body = http_kit::error::ErrorEnvelope),
+        (status = 403, description = "An API key begins an upgrade (`insufficient_scope`), another site's page sent the \
+            cookie (`origin_not_allowed`), or the guest is deactivated (`access_denied`).",
             body = http_kit::error::ErrorEnvelope),
         (status = 409, description = "Who begins an upgrade has an account already (`not_a_guest`).",
             body = http_kit::error::ErrorEnvelope),
@@ -62,15 +67,16 @@ pub(crate) struct View {
 )]
 pub(crate) async fn login(
     _: Anyone,
-    State(identity): State<Identity>,
+    Acting(identity): Acting,
     ClientAddr(from): ClientAddr,
-    MaybeCaller(caller): MaybeCaller,
+    caller: Result<Option<Caller<NoKey>>>,
     offered: Offered,
     headers: HeaderMap,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response> {
     let Parameters { redirect_url, mode, provider, upgrade } = parameters;
     let guest = if upgrade {
+        let caller = caller?;
         let cookie = if caller.is_none() { offered.cookie()? } else { None };
         Some(identity.upgrading(caller.as_deref(), cookie).await?)
     } else {

@@ -90,12 +90,17 @@ on_both_databases! {
             (Filter { actor: Some(Actor::CommandLine), ..Filter::default() }, &entries[2..3]),
             (Filter { actor: Some(Actor::Unknown), ..Filter::default() }, &entries[..1]),
             (Filter { target: Some("user_1".to_owned()), ..Filter::default() }, &entries[2..3]),
-            (Filter { act: Some(Act::KeyRevoked), actor: Some(ada), target: Some("key_1".to_owned()), skip: 0 }, &entries[3..]),
+            (Filter { act: Some(Act::KeyRevoked), actor: Some(ada.clone()), target: Some("key_1".to_owned()), skip: 0 }, &entries[3..]),
             (Filter { skip: 3, ..Filter::default() }, &entries[3..]),
             (Filter { target: Some("key_2".to_owned()), ..Filter::default() }, &[]),
         ] {
             let page = reader.audit_log(&filter, &page(10, None, Order::Asc)).await.unwrap().unwrap();
             assert_eq!(page.items, found, "{filter:?}");
+        }
+        let hers = Filter { actor: Some(ada), ..Filter::default() };
+        for (after, order, found) in [(&entries[3], Order::Desc, &entries[1..2]), (&entries[0], Order::Asc, &entries[1..2])] {
+            let page = reader.audit_log(&hers, &page(1, Some(after), order)).await.unwrap().unwrap();
+            assert_eq!(page.items, found);
         }
     }
 

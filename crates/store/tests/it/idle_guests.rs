@@ -6,7 +6,7 @@ use ::store::{NewRefreshToken, Store};
 use domain::{Role, Timestamp, user::User};
 use testkit::{database::Database, on_both_databases};
 
-use crate::support::{HOUR, NOW, a_key, a_refresh_token, a_session, a_user, insert_key, open};
+use crate::support::{HOUR, NOW, a_key, a_refresh_token, a_session, a_user, insert_key, insert_user, open};
 
 /// When the operator has waited long enough for who came at [`NOW`].
 const LATER: Duration = Duration::from_hours(24);
@@ -48,6 +48,17 @@ on_both_databases! {
         let left = "SELECT CAST((SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM sessions)
             + (SELECT COUNT(*) FROM refresh_tokens) AS BIGINT)";
         assert_eq!(database.number(left).await, 0);
+    }
+
+    async fn guests_are_counted_as_far_as_it_matters(database: Database) {
+        let store = open(&database).await;
+        for _ in 0..3 {
+            guest(&store).await;
+        }
+        insert_user(&store).await;
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(reader.count_guests(5).await.unwrap(), 3);
+        assert_eq!(reader.count_guests(1).await.unwrap(), 2, "one too many is enough to know");
     }
 
     async fn who_came_or_renewed_since_stays(database: Database) {

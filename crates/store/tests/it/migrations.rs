@@ -8,12 +8,11 @@ use testkit::{database::Database, on_both_empty_databases};
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "ALTER TABLE login_requests DROP COLUMN guest_id;
-    ALTER TABLE external_logins DROP COLUMN guest_id;
-    ALTER TABLE external_logins ADD COLUMN upgrade INTEGER NOT NULL DEFAULT 0;
-    DELETE FROM schema_migrations WHERE version = 16;";
+const UNDO_LAST: &str = "DROP INDEX authorization_codes_user;
+    DROP INDEX users_admins;
+    DELETE FROM schema_migrations WHERE version = 17;";
 /// The version that this server migrates to.
-const LATEST: i64 = 16;
+const LATEST: i64 = 17;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.

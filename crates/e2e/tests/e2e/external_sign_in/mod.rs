@@ -12,8 +12,13 @@ pub(crate) use provider::{LANDING, Site};
 
 /// Where a browser begins that wants to sign in through the provider.
 async fn login(server: &Server) -> String {
-    let path = format!("/auth/login?provider=oidc&redirect_url={LANDING}");
-    let begun = server.get("llm-api", &path, None).await.expect(200).json();
+    begin(server, "", None).await
+}
+
+/// The same for the caller of this token, with `more` in the query.
+async fn begin(server: &Server, more: &str, token: Option<&str>) -> String {
+    let path = format!("/auth/login?provider=oidc&redirect_url={LANDING}{more}");
+    let begun = server.get("llm-api", &path, token).await.expect(200).json();
     let url = begun["authorization_url"].as_str().unwrap().to_owned();
     let asked = query(&url);
     assert_eq!((&*asked["code_challenge_method"], &*asked["response_type"]), ("S256", "code"));
@@ -102,6 +107,33 @@ async fn the_whole_way_with_roles_and_logout() {
     let (landed, _) = browser.sign_in(out["logout_url"].as_str().unwrap(), "admin").await;
     assert!(landed.starts_with(LANDING), "{landed}");
     assert_eq!(refused(&server, &tokens["access_token"]).await, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_guest_becomes_who_signs_in_and_stays_the_same_user() {
+    let site = Site::new();
+    let _provider = site.provider("one").await;
+    let server = site.setup().start().await;
+    let guest = server.guest().await;
+    let before = me(&server, &guest).await;
+
+    let (landed, _) = Agent::new().sign_in(&begin(&server, "&upgrade=true", Some(&guest)).await, "ada").await;
+    let brought = fragment(&landed);
+    assert_eq!(brought.keys().collect::<Vec<_>>(), ["upgrade_code"], "no session yet");
+    let code = json!({"code": brought["upgrade_code"]});
+    let upgraded = server.post("llm-api", "/auth/upgrade", Some(&guest), &code).await.expect(200).json();
+    let token = upgraded["access_token"].as_str().unwrap();
+    let ada = me(&server, token).await;
+    assert_eq!((&before["is_guest"], &ada["is_guest"]), (&json!(true), &json!(false)));
+    assert_eq!((&ada["id"], &ada["subject"], &ada["roles"]), (&before["id"], &json!("ada"), &json!(["user"])));
+    assert_eq!(refused(&server, &guest).await, "invalid_token");
+    let again = server.post("llm-api", "/auth/upgrade", Some(token), &code).await.expect(409).json();
+    assert_eq!(again["error"]["code"], "not_a_guest");
+
+    let (landed, _) = Agent::new().sign_in(&login(&server).await, "ada").await;
+    assert_eq!(me(&server, &fragment(&landed)["access_token"]).await["id"], before["id"]);
+    let out = server.get("llm-api", "/auth/logout", Some(token)).await.expect(200).json();
+    assert!(out["logout_url"].as_str().unwrap().starts_with(&site.issuer()), "its session is the provider's, too");
 }
 
 #[tokio::test]

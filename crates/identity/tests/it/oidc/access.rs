@@ -46,6 +46,24 @@ on_both_databases! {
         assert_eq!(database.number(WRITES).await, 1);
     }
 
+    async fn of_the_words_of_a_crowd_the_newest_stay(database: Database) {
+        let sso = Sso::start().await;
+        let (server, peer) = (sso.server(&database).await, sso.server(&database).await);
+        for round in 0..4 {
+            let tokens: Vec<String> = (0..8).map(|at| {
+                let mut claims = sso.access_claims();
+                claims["iat"] = json!(NOW.seconds() - 8 + at);
+                claims["sub"] = json!(format!("ada-{round}"));
+                claims["email"] = json!(format!("ada{at}@example.org"));
+                access_token(&claims)
+            }).collect();
+            let calls = tokens.iter().enumerate().map(|(at, token)| if at % 2 == 0 { server.bearer(token) } else { peer.bearer(token) });
+            let callers = futures_util::future::join_all(calls).await;
+            let user = server.identity.user(callers[0].as_ref().unwrap()).await.unwrap();
+            assert_eq!(user.email.as_deref(), Some("ada7@example.org"));
+        }
+    }
+
     async fn only_newer_words_change_the_row(database: Database) {
         let sso = Sso::start().await;
         let server = sso.server(&database).await;
@@ -190,6 +208,52 @@ async fn a_token_with_one_thing_wrong_is_refused() {
     // Without the provider, its tokens are nobody's.
     let nobody = Server::new(&database).await;
     assert_eq!(nobody.refusal(&access_token(&sso.access_claims())).await, "invalid_token");
+}
+
+#[tokio::test]
+async fn an_id_token_is_no_access_token_of_whatever_provider() {
+    let database = Database::sqlite();
+    let sso = Sso::start().await;
+    // The one setting that makes an ID token's audience an access token's is the most tempting.
+    let both = vec![CLIENT.to_owned(), "api".to_owned()];
+    let options = OidcOptions { clients: vec!["web-app".to_owned()], audiences: both, ..sso.options() };
+    let (server, strict) = (sso.server(&database).await, sso.server_with(&database, options).await);
+    let token = |typ: &str, says: &Value| {
+        let now = NOW.seconds();
+        let mut claims = json!({"iss": sso.0.issuer(), "sub": "ada-1", "exp": now + 300, "iat": now});
+        claims.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
+        signed(&json!({"alg": "RS256", "kid": "one", "typ": typ}), &claims, &KEY)
+    };
+    for (whose, says) in [
+        ("Keycloak", json!({"aud": CLIENT, "azp": CLIENT, "typ": "ID", "sid": "1", "acr": "1"})),
+        ("Entra ID", json!({"aud": CLIENT, "ver": "2.0", "tid": "1", "oid": "2", "roles": ["admin"]})),
+        ("authentik", json!({"aud": CLIENT, "acr": "goauthentik.io/providers/oauth2/default", "amr": ["pwd"]})),
+        ("Google", json!({"aud": CLIENT, "azp": CLIENT, "email": "ada@example.org"})),
+        ("Cognito", json!({"aud": CLIENT, "token_use": "id", "cognito:username": "ada"})),
+        ("Okta", json!({"aud": CLIENT, "ver": 1, "amr": ["pwd"], "at_hash": "x"})),
+        ("Zitadel", json!({"aud": [CLIENT, "api"], "azp": CLIENT, "client_id": CLIENT, "at_hash": "x"})),
+        ("a web app", json!({"aud": "web-app", "azp": "web-app"})),
+        ("an API's client", json!({"aud": ["web-app", "api"], "azp": "web-app"})),
+        ("somebody's", json!({"aud": CLIENT, "scope": "openid", "nonce": "n"})),
+    ] {
+        for server in [&server, &strict] {
+            assert_eq!(server.refusal(&token("JWT", &says)).await, "invalid_token", "{whose}");
+        }
+    }
+    for (whose, typ, says) in [
+        ("Keycloak", "JWT", json!({"aud": "account", "azp": CLIENT, "typ": "Bearer", "scope": "openid"})),
+        ("RFC 9068", "at+jwt", json!({"aud": CLIENT, "client_id": CLIENT, "jti": "1"})),
+        ("Entra ID", "JWT", json!({"aud": CLIENT, "azp": CLIENT, "scp": "access_as_user", "ver": "2.0"})),
+        ("authentik", "JWT", json!({"aud": CLIENT, "azp": CLIENT, "uid": "1", "scope": "openid profile"})),
+        ("Cognito", "JWT", json!({"client_id": CLIENT, "token_use": "access", "scope": "openid"})),
+        ("no audience", "JWT", json!({"azp": CLIENT})),
+    ] {
+        server.bearer(&token(typ, &says)).await.unwrap_or_else(|error| panic!("{whose}: {error:?}"));
+    }
+    strict
+        .bearer(&token("JWT", &json!({"aud": "api", "azp": "web-app"})))
+        .await
+        .expect("for an API, and for no client");
 }
 
 #[tokio::test]

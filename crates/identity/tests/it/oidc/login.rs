@@ -173,6 +173,16 @@ on_both_databases! {
         assert_eq!(again.user.roles, [Role::User, Role::Admin]);
     }
 
+    async fn a_user_is_made_with_a_session_or_not_at_all(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        database.execute("ALTER TABLE external_sessions RENAME TO away").await;
+        sso.sign_in(&server, |_| ()).await.unwrap_err();
+        assert_eq!(database.number("SELECT COUNT(*) FROM users").await, 0);
+        database.execute("ALTER TABLE away RENAME TO external_sessions").await;
+        sso.sign_in(&server, |_| ()).await.unwrap();
+    }
+
     async fn roles_may_stand_in_the_access_token_or_the_details(database: Database) {
         let sso = Sso::start().await;
         let server = sso.server(&database).await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Principal, Role};
-use identity::{Arrived, LoginWish};
+use domain::{Principal, Role, Secret};
+use identity::{AccountWish, Arrived, LoginWish, OidcOptions};
 use serde_json::json;
 use testkit::on_both_databases;
 
@@ -42,10 +42,35 @@ on_both_databases! {
         server.bearer(key.expose()).await.expect("keys stay");
         assert_eq!(server.refusal(guest.access_token.expose()).await, "invalid_token", "who had the guest's tokens is out");
         assert_eq!(sso.sign_in(&server, |_| ()).await.unwrap().user.id, guest.user.id);
-        // A permanent user is none to upgrade.
-        let caller = server.bearer(upgraded.access_token.expose()).await.unwrap();
-        assert_eq!(failure(server.identity.upgrade_external(&caller, &code).await), "not_a_guest");
-        assert_eq!(failure(server.identity.upgrading(Some(&caller), None).await), "not_a_guest");
+    }
+
+    async fn a_permanent_user_is_no_guest_and_spends_no_code(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        let (guest, bob) = (server.caller().await, server.caller().await);
+        let wish = AccountWish { email: "bob@example.org".to_owned(), ..AccountWish::default() };
+        server.identity.upgrade(&bob, wish).await.unwrap();
+        assert_eq!(failure(server.identity.upgrading(Some(&bob), None).await), "not_a_guest");
+        let code = code(&sso, &server, &guest, "ada-1").await;
+        assert_eq!(failure(server.identity.upgrade_external(&bob, &code).await), "not_a_guest");
+        server.identity.upgrade_external(&guest, &code).await.expect("the code is the guest's still");
+    }
+
+    async fn a_guest_who_is_kept_out_becomes_nobody(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        let guest = server.guest().await;
+        let caller = server.bearer(guest.access_token.expose()).await.unwrap();
+        let code = code(&sso, &server, &caller, "ada-1").await;
+        server.identity.set_disabled(&guest.user.id, true).await.unwrap();
+        assert_eq!(failure(server.identity.upgrading(Some(&caller), None).await), "access_denied");
+        let refresh_token = Some(guest.refresh_token.expose());
+        assert_eq!(failure(server.identity.upgrading(None, refresh_token).await), "invalid_refresh_token");
+        assert_eq!(failure(server.identity.upgrade_external(&caller, &code).await), "access_denied");
+        let wish = AccountWish { email: "ada@example.org".to_owned(), ..AccountWish::default() };
+        assert_eq!(failure(server.identity.upgrade(&caller, wish).await), "access_denied");
+        server.identity.set_disabled(&guest.user.id, false).await.unwrap();
+        server.identity.upgrade_external(&caller, &code).await.expect("nothing was spent");
     }
 
     async fn a_code_counts_once_and_soon(database: Database) {
@@ -59,6 +84,27 @@ on_both_databases! {
         let late = self::code(&sso, &server, &two, "bob-1").await;
         server.clock.advance(Duration::from_mins(10));
         assert_eq!(failure(server.identity.upgrade_external(&two, &late).await), "invalid_upgrade_code");
+    }
+
+    async fn an_upgrade_that_could_not_be_kept_is_none(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        let guest = server.caller().await;
+        let code = code(&sso, &server, &guest, "ada-1").await;
+        database.execute("ALTER TABLE external_sessions RENAME TO away").await;
+        server.identity.upgrade_external(&guest, &code).await.unwrap_err();
+        database.execute("ALTER TABLE away RENAME TO external_sessions").await;
+        server.identity.upgrade_external(&guest, &code).await.unwrap();
+    }
+
+    async fn roles_that_are_given_here_begin_with_the_users(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server_with(&database, OidcOptions { admin_roles: vec![], ..sso.options() }).await;
+        let guest = server.caller().await;
+        let code = code(&sso, &server, &guest, "ada-1").await;
+        assert_eq!(server.identity.upgrade_external(&guest, &code).await.unwrap().user.roles, [Role::User]);
+        let bob = sso.sign_in(&server, |claims| claims["sub"] = json!("bob-1")).await.unwrap();
+        assert_eq!(bob.user.roles, [Role::User]);
     }
 
     async fn only_the_guest_who_began_becomes_who_signed_in(database: Database) {
@@ -76,8 +122,20 @@ on_both_databases! {
         assert_eq!(failure(server.identity.upgrading(None, None).await), "missing_credentials");
         assert_eq!(failure(server.identity.upgrading(None, Some("rt_forged")).await), "invalid_refresh_token");
         let guest = server.guest().await;
-        let found = server.identity.upgrading(None, Some(guest.refresh_token.expose())).await.unwrap();
-        assert_eq!(found, guest.user.id);
+        let by_cookie = async |token: &Secret| server.identity.upgrading(None, Some(token.expose())).await;
+        assert_eq!(by_cookie(&guest.refresh_token).await.unwrap(), guest.user.id);
+        let caller = server.bearer(guest.access_token.expose()).await.unwrap();
+        let (_, key) = server.key(&caller, &[]).await;
+        let by_key = server.bearer(key.expose()).await.unwrap();
+        assert_eq!(failure(server.identity.upgrading(Some(&by_key), None).await), "insufficient_scope");
+
+        let one = server.identity.refresh(guest.refresh_token.expose()).await.unwrap();
+        assert_eq!(failure(by_cookie(&guest.refresh_token).await), "invalid_refresh_token", "it is spent");
+        let two = server.identity.refresh(guest.refresh_token.expose()).await.unwrap();
+        assert_eq!(failure(by_cookie(&one.refresh_token).await), "invalid_refresh_token", "another took its place");
+        assert_eq!(by_cookie(&two.refresh_token).await.unwrap(), guest.user.id);
+        server.identity.end_session(two.refresh_token.expose()).await.unwrap();
+        assert_eq!(failure(by_cookie(&two.refresh_token).await), "invalid_refresh_token", "its session is over");
     }
 
     async fn who_has_an_account_signs_in_to_it(database: Database) {

@@ -3,13 +3,22 @@
 use http::header;
 use identity::{OidcOptions, Options};
 use serde_json::json;
-use testkit::oidc::{DISCOVERY, KEYS, Provider, Reply};
-use testkit::on_both_databases;
+use testkit::{
+    client::Client,
+    database::Database,
+    oidc::{DISCOVERY, KEYS, Provider, Reply},
+    on_both_databases,
+};
 
 use crate::support::{App, ISSUER};
 
 /// A service whose users may come from the provider, and a key for it to know it by.
 async fn app(provider: &Provider, built_in_sign_in: bool) -> App {
+    app_on(Database::migrated_sqlite().await, provider, built_in_sign_in).await
+}
+
+/// The same on this database.
+async fn app_on(database: Database, provider: &Provider, built_in_sign_in: bool) -> App {
     let key = json!({"kty": "RSA", "kid": "one", "n": "sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri", "e": "AQAB"});
     provider.reply(KEYS, Reply::Json(200, json!({"keys": [key]})));
     let oidc = OidcOptions {
@@ -19,8 +28,7 @@ async fn app(provider: &Provider, built_in_sign_in: bool) -> App {
         built_in_sign_in,
         ..OidcOptions::default()
     };
-    let app =
-        App::with(testkit::database::Database::migrated_sqlite().await, Options { oidc, ..Options::default() }).await;
+    let app = App::with(database, Options { oidc, ..Options::default() }).await;
     app.identity.reach_provider_through(&outbound::Client::new(&outbound::Options::default()).unwrap());
     app
 }
@@ -71,7 +79,35 @@ async fn while_it_is_down_everybody_is_told() {
     assert!(shown.text().contains("The sign-in provider does not answer"), "{}", shown.text());
 }
 
+const BEGIN: &str = "/auth/login?provider=oidc&upgrade=true";
+
 on_both_databases! {
+    async fn a_guest_begins_an_upgrade_by_token_or_cookie(database: Database) {
+        let provider = Provider::start().await;
+        let app = app_on(database, &provider, true).await;
+        let (guest, login) = app.login().await;
+        let text = |name: &str| login[name].as_str().unwrap().to_owned();
+        let with_cookie = |client: &Client, token: &str| client.header(header::COOKIE, &format!("refresh_token={token}"));
+        let cookie = with_cookie(&app.anonymous(), &text("refresh_token"));
+        for begun in [guest.get(BEGIN).await, cookie.get(BEGIN).await] {
+            let url = begun.expect(200).json()["authorization_url"].as_str().unwrap().to_owned();
+            assert!(url.ends_with("&provider=oidc"), "{url}");
+        }
+        // The cookie does not count where the headers name somebody.
+        for (bad, code) in [("garbage", "invalid_token"), ("sk_live_x", "invalid_api_key")] {
+            assert_eq!(cookie.bearer(bad).get(BEGIN).await.error(), (401, code.to_owned(), None));
+        }
+        let _page = cookie.bearer("garbage").get("/auth/login").await.expect(200);
+        let key = guest.post("/auth/api-keys", &json!({"name": "k"})).await.expect(201).json();
+        let by_key = cookie.api_key(key["key"].as_str().unwrap());
+        assert_eq!(by_key.get(BEGIN).await.error(), (403, "insufficient_scope".to_owned(), None));
+        let evil = cookie.header(header::ORIGIN, "https://evil.example");
+        assert_eq!(evil.get(BEGIN).await.error(), (403, "origin_not_allowed".to_owned(), None));
+
+        let _spent = app.anonymous().post("/auth/refresh-token", &json!({"refresh_token": text("refresh_token")})).await;
+        assert_eq!(cookie.get(BEGIN).await.error(), (401, "invalid_refresh_token".to_owned(), None));
+    }
+
     async fn what_cannot_be_is_refused(database: Database) {
         let provider = Provider::start().await;
         let app = app(&provider, true).await;

@@ -12,6 +12,7 @@ on_both_databases! {
         let app = App::on(database).await;
         let answer = app.anonymous().post("/auth/guest-login", &json!({"name": "ignored"})).await.expect(201);
         assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
+        assert!(!answer.headers.contains_key(header::SET_COOKIE), "it would take the place of who is signed in");
         let guest = answer.json();
         assert_eq!(guest["token_type"], "Bearer");
         assert_eq!(guest["expires_in"], 3_600);
