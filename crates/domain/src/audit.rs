@@ -55,6 +55,10 @@ acts! {
     UserDisabled = "user.disabled";
     /// A user was let in again.
     UserEnabled = "user.enabled";
+    /// All that a user said and was told was begun to be written to a file.
+    DataExported = "user.data_exported";
+    /// A file of such things was begun to be given to a user.
+    DataImported = "user.data_imported";
     /// A key was made.
     KeyCreated = "api_key.created";
     /// A key was taken back.

@@ -33,15 +33,17 @@ pub trait Authenticator: Send + Sync + 'static {
 ///
 /// # Errors
 /// `missing_credentials` when there are none, `invalid_token` for another scheme than `Bearer` or for a token that is
-/// no printable ASCII, `conflicting_credentials` for a header that is there twice.
+/// no printable ASCII, `conflicting_credentials` for a header that is there twice, or two keys.
 pub fn from_headers(headers: &HeaderMap) -> Result<Credentials<'_>, Error> {
     let bearer = match single(headers, &header::AUTHORIZATION)? {
         None => None,
         Some(value) => Some(bearer(value)?),
     };
-    let api_key = match single(headers, &X_API_KEY)? {
-        None => single(headers, &APIKEY)?,
-        key => key,
+    let api_key = match (single(headers, &X_API_KEY)?, single(headers, &APIKEY)?) {
+        (Some(one), Some(other)) if one != other => {
+            return Err(unauthenticated("conflicting_credentials", "X-API-Key and apikey hold two keys."));
+        }
+        (one, other) => one.or(other),
     };
     if bearer.is_none() && api_key.is_none() {
         return Err(unauthenticated(

@@ -258,7 +258,7 @@ pub(crate) fn check_username(text: &str) -> Result<String> {
 pub(crate) fn check_name(text: &str) -> Result<String> {
     let text = text.trim();
     if text.chars().count() > MAX_NAME || text.chars().any(|c| c.is_control() || turns_text(c)) {
-        let message = format!("full_name has at most {MAX_NAME} characters, none of them a control character.");
+        let message = format!("A name has at most {MAX_NAME} characters, none of them a control character.");
         return Err(Error::invalid_parameter("full_name", message));
     }
     Ok(text.to_owned())

@@ -146,8 +146,8 @@ impl Identity {
         let most = self.0.options.api_key_life();
         match wish {
             None => Ok(most),
-            Some(life) if life.is_zero() => {
-                Err(Error::invalid_parameter("expires_in", "A key needs to be good for a while."))
+            Some(life) if life.as_secs() == 0 => {
+                Err(Error::invalid_parameter("expires_in", "A key needs to be good for a second at least."))
             }
             Some(life) if life > most => {
                 let hours = self.0.options.api_key_hours;

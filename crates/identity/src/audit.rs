@@ -68,6 +68,19 @@ impl Identity {
         tx.insert_audit(&self.entry(act, by, target)).await
     }
 
+    /// Notes an act that no transaction does, before it is done.
+    ///
+    /// # Errors
+    /// When the line cannot be written: then the act is not to be done.
+    pub async fn note_ahead(&self, act: Act, target: &UserId) -> Result<()> {
+        time::limited(async {
+            let mut tx = self.0.store.write().await?;
+            self.note(&mut tx, act, None, target.as_str()).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
     /// Notes that a password was refused, when there is time. Names that are nobody's share a line, and are not noted: what
     /// is typed there may be a password.
     pub(crate) fn note_refusal(&self, user: Option<&UserId>) {

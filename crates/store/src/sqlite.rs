@@ -181,8 +181,8 @@ impl Bound<'_, '_> {
 /// The numbers of a statement's parameters as they stand in its text, one after the other. To SQLite `$2` is a name, and the
 /// first one in the text has the number 1; asking it for each name takes ten times as long.
 fn parameters(sql: &str) -> impl Iterator<Item = u32> {
-    sql.split('$').skip(1).filter_map(|rest| {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit);
+    memchr::memchr_iter(b'$', sql.as_bytes()).filter_map(|at| {
+        let digits = sql.as_bytes()[at + 1..].iter().take_while(|byte| byte.is_ascii_digit());
         digits.fold(None, |number: Option<u32>, digit| {
             Some(number.unwrap_or(0).saturating_mul(10).saturating_add(u32::from(digit - b'0')))
         })

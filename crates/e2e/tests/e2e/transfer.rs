@@ -4,7 +4,10 @@ use std::process::Output;
 
 use serde_json::json;
 
-use crate::server::{Server, Setup, command};
+use crate::{
+    server::{Server, Setup, command},
+    walk::on_data,
+};
 
 fn run(server: &Server, arguments: &[&str]) -> Output {
     let data = server.data().to_str().expect("a path that is text");
@@ -52,6 +55,13 @@ async fn a_user_s_conversations_move_to_another_server() {
     assert_eq!(found["data"][0]["id"], json!(id));
     let more = json!({"model": "scripted/echo", "conversation": id, "messages": [{"role": "user", "content": "And?"}]});
     other.post("llm-api", "/v1/chat/completions", Some(&token), &more).await.expect(200);
+
+    // Whoever looks after the server finds it in the log.
+    on_data(&other, &["user", "create", "root@example.org", "--username", "root", "--admin"]);
+    let root = on_data(&other, &["key", "create", "--user", "root", "--scope", "admin"]);
+    let log = other.get("llm-api", "/v1/admin/audit-log?action=user.data_imported", Some(root.trim())).await;
+    let log = log.expect(200).json();
+    assert_eq!((log["data"].as_array().unwrap().len(), &log["data"][0]["target"]), (2, &json!(she)), "{log}");
 
     let broken = run(&other, &["import", &she, "/dev/null"]);
     assert!(broken.status.success(), "an empty file holds nothing: {}", said(&broken));

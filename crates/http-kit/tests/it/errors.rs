@@ -58,12 +58,16 @@ async fn without_a_caller_a_closed_route_is_401() {
         let request = Request::get("/closed").header(name, value).body(Body::empty()).unwrap();
         assert_eq!(app.call(request).await.failure(401), code, "{name}: {value}");
     }
-    let twice = Request::get("/closed")
-        .header("authorization", "Bearer user")
-        .header("authorization", "Bearer admin")
-        .body(Body::empty())
-        .unwrap();
-    assert_eq!(app.call(twice).await.failure(401), "conflicting_credentials");
+    for [(one, user), (other, admin)] in [
+        [("authorization", "Bearer user"), ("authorization", "Bearer admin")],
+        [("x-api-key", "user"), ("apikey", "admin")],
+    ] {
+        let twice = Request::get("/closed").header(one, user).header(other, admin).body(Body::empty()).unwrap();
+        assert_eq!(app.call(twice).await.failure(401), "conflicting_credentials", "{one}, {other}");
+    }
+    let same =
+        Request::get("/closed").header("x-api-key", "user").header("apikey", "user").body(Body::empty()).unwrap();
+    assert_eq!(app.call(same).await.status(), 200);
 }
 
 #[tokio::test]

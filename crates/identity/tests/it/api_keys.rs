@@ -216,6 +216,7 @@ async fn a_wish_that_cannot_be_granted_names_its_field() {
         (named(&"n".repeat(101)), "name"),
         (named("a\u{0}b"), "name"),
         (NewKey { life: Some(Duration::ZERO), ..named("x") }, "expires_in"),
+        (NewKey { life: Some(Duration::from_millis(999)), ..named("x") }, "expires_in"),
         (NewKey { life: Some(Duration::from_hours(2_160) + Duration::from_micros(1)), ..named("x") }, "expires_in"),
         (NewKey { life: Some(Duration::MAX), ..named("x") }, "expires_in"),
         (NewKey { scopes: many, ..named("x") }, "scopes"),

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use app::transfer::{Exported, Imported, Transfer};
-use domain::{Clock, Principal};
+use domain::{Clock, Principal, audit::Act};
 use futures_util::TryStreamExt as _;
 use identity::Identity;
 
@@ -27,6 +27,7 @@ pub(crate) fn export(command: &Export) -> anyhow::Result<()> {
     block_on(async {
         let (store, identity) = open(&command.common).await?;
         let user = Identity::act_as(identity.find_user(&command.user).await?);
+        identity.note_ahead(Act::DataExported, &user.user_id).await?;
         let transfer = Transfer::new(store.clone(), Clock::System);
         let counts = match &command.output {
             Some(file) => export_to(&transfer, &user, file).await?,
@@ -93,6 +94,7 @@ pub(crate) fn import(command: &Import) -> anyhow::Result<()> {
     block_on(async {
         let (store, identity) = open(&command.common).await?;
         let user = identity.find_user(&command.user).await?;
+        identity.note_ahead(Act::DataImported, &user.id).await?;
         let (mut counts, mut progress) = (Counts::default(), Progress::new());
         let transfer = Transfer::new(store.clone(), Clock::System);
         let tell = |part| {

@@ -181,6 +181,7 @@ impl Layers {
         }
         let mut settings = Settings { config, values: self.values, origins: self.origins, file: self.file };
         settings.follow_data_dir();
+        settings.follow_gateway();
         Ok(settings)
     }
 }
@@ -190,6 +191,15 @@ impl Settings {
     fn follow_data_dir(&mut self) {
         if *self.origin("database.path") == Origin::Default {
             self.config.database.path = self.config.server.data_dir.join("jan.db");
+        }
+    }
+
+    /// Clients come to the gateway unless somebody says otherwise. A port that is another one at each start is nothing to
+    /// name in tokens: then the default stays.
+    fn follow_gateway(&mut self) {
+        let port = self.config.ports.gateway;
+        if port != 0 && *self.origin("server.public_url") == Origin::Default {
+            self.config.server.public_url = format!("http://localhost:{port}");
         }
     }
 }

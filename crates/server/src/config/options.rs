@@ -18,8 +18,9 @@ pub(crate) struct ServerOptions {
     pub bind: IpAddr,
     /// The services to run; empty for all.
     pub services: Vec<ServiceName>,
-    /// The address under which clients reach the server: tokens name it as their issuer. Servers that share a database
-    /// need the same.
+    /// The address under which clients reach the server: tokens name it as their issuer, and the links that the server
+    /// gives out begin with it. Unless set, the gateway's port on this machine. Servers that share a database need the
+    /// same.
     pub public_url: String,
     /// Threads that serve requests; 0 for one a core.
     pub worker_threads: usize,

@@ -50,8 +50,11 @@ fn line(settings: &Settings, field: &Field, name: &str) -> String {
 }
 
 fn value(settings: &Settings, field: &Field) -> Value {
-    if field.path == "database.path" {
-        return Value::from(settings.config.database.path.display().to_string());
+    // These follow other settings.
+    match field.path.as_str() {
+        "database.path" => return Value::from(settings.config.database.path.display().to_string()),
+        "server.public_url" => return Value::from(settings.config.server.public_url.as_str()),
+        _ => {}
     }
     let mut value = &settings.values;
     for name in field.path.split('.') {

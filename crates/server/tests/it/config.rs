@@ -32,6 +32,17 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 }
 
 #[test]
+fn the_public_address_follows_the_gateways_port() {
+    assert!(shown(&Place::new(), &[]).contains("public_url = \"http://localhost:8000\" # default"));
+    let place = Place::new().env("JAN_PORTS__GATEWAY", "9000");
+    assert!(shown(&place, &[]).contains("public_url = \"http://localhost:9000\" # default"));
+    let place = place.env("JAN_SERVER__PUBLIC_URL", "http://jan.example");
+    assert!(shown(&place, &[]).contains("public_url = \"http://jan.example\""), "who sets it means it");
+    let place = Place::new().env("JAN_PORTS__GATEWAY", "0");
+    assert!(shown(&place, &[]).contains("public_url = \"http://localhost:8000\""), "tokens outlive a free port");
+}
+
+#[test]
 fn the_file_is_the_named_one_or_the_data_directorys_or_the_one_here() {
     let place = Place::new()
         .file("jan.toml", "[log]\nlevel = \"debug\"\n")

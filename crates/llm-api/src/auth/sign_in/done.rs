@@ -1,18 +1,31 @@
 //! `GET /auth/done`: where a sign-in ends that was begun without a target.
 
 use axum::{http::StatusCode, response::Response};
+use http_kit::{Anyone, Query, Result};
+use serde::Deserialize;
 
 use super::page;
-use http_kit::Anyone;
 
-/// Say that the sign-in is done.
+#[derive(Deserialize)]
+pub(crate) struct Parameters {
+    error: Option<String>,
+}
+
+/// Say that the sign-in is over.
 ///
-/// For browsers. The tokens are in the address's fragment, which stays in the browser.
+/// For browsers. The tokens are in the address's fragment, which stays in the browser; or the query says why there are
+/// none.
 #[utoipa::path(
     get, path = "/auth/done", tag = "auth", operation_id = "signInDone",
+    params(("error" = Option<String>, Query, description = "Why there are no tokens.")),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
-pub(crate) async fn done(_: Anyone) -> Response {
-    let text = "This window can be closed. Programs find the tokens in the fragment of its address.";
-    page::answer(StatusCode::OK, "Done", &page::message("Done", text))
+pub(crate) async fn done(_: Anyone, Query(Parameters { error }): Query<Parameters>) -> Result<Response> {
+    // Anybody can write an address, so its words are not made this page's.
+    let (title, text) = if error.is_some() {
+        ("Not signed in", "The end of this page's address says why. Begin to sign in anew.")
+    } else {
+        ("Done", "This window can be closed. Programs find the tokens in the fragment of its address.")
+    };
+    Ok(page::answer(StatusCode::OK, title, &page::message(title, text)))
 }

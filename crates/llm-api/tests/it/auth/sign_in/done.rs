@@ -9,4 +9,11 @@ on_both_databases! {
         let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
     }
+
+    async fn it_does_not_call_a_failure_done_nor_repeat_what_an_address_says(database: Database) {
+        let app = App::on(database).await;
+        let failed = "/auth/done?error=token_exchange_failed&error_description=Call+0900";
+        let page = app.anonymous().get(failed).await.expect(200);
+        assert!(page.text().contains("<h1>Not signed in</h1>") && !page.text().contains("0900"), "{}", page.text());
+    }
 }
