@@ -61,6 +61,7 @@ pub use jwk::Jwk;
 pub use oidc::{Answer, Arrival, Arrived, LoginWish, OidcOptions};
 pub use options::{Options, OptionsError};
 pub use sessions::{MARK as REFRESH_MARK, SignIn};
+pub use store::ExternalProfile;
 
 use crate::{
     key_set::KeySet, last_used::LastUsed, passwords::Passwords, per_address::PerAddress, signing_key::SigningKey,

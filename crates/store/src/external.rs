@@ -26,11 +26,11 @@ const GRANT: &str = "INSERT INTO external_grants (code, guest_id, identity, id_t
 const TAKE_GRANT: &str =
     "DELETE FROM external_grants WHERE code = $1 RETURNING guest_id, identity, id_token, expires_at";
 const BY_SUBJECT: &str = "SELECT u.id, u.issuer, u.subject, u.username, u.email, u.name, u.roles, u.created_at,
-        u.email_verified_at, u.disabled_at, e.asserted_at, e.picture,
+        u.email_verified_at, u.disabled_at, e.asserted_at, e.picture, e.group_names, e.feature_flags,
         CAST(CASE WHEN EXISTS (SELECT 1 FROM denied_tokens d WHERE d.token = $3) THEN 1 ELSE 0 END AS BIGINT) AS denied
     FROM users u LEFT JOIN external_accounts e ON e.user_id = u.id
     WHERE u.issuer = $1 AND u.subject = $2";
-const PICTURE: &str = "SELECT picture FROM external_accounts WHERE user_id = $1";
+const PROFILE: &str = "SELECT picture, group_names, feature_flags FROM external_accounts WHERE user_id = $1";
 // Of two who have an address, the one with whom it was first has the name; it never decides who somebody is.
 const INSERT_USER: &str = "INSERT INTO users (id, issuer, subject, username, username_folded, email, email_folded,
         email_verified_at, name, roles, created_at)
@@ -45,8 +45,10 @@ const UPDATE_USER: &str = "UPDATE users SET email = $2,
 const LINK_USER: &str = "UPDATE users SET issuer = $2, subject = $3, username = $4, username_folded = $5
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.issuer = $2 AND o.subject = $3)
         AND NOT EXISTS (SELECT 1 FROM users o WHERE o.username_folded = $5 AND o.id <> $1)";
-const PUT_ACCOUNT: &str = "INSERT INTO external_accounts (user_id, asserted_at, picture) VALUES ($1, $2, $3)
-    ON CONFLICT (user_id) DO UPDATE SET asserted_at = excluded.asserted_at, picture = excluded.picture";
+const PUT_ACCOUNT: &str = "INSERT INTO external_accounts (user_id, asserted_at, picture, group_names, feature_flags)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (user_id) DO UPDATE SET asserted_at = excluded.asserted_at, picture = excluded.picture,
+        group_names = excluded.group_names, feature_flags = excluded.feature_flags";
 const INSERT_SESSION: &str = "INSERT INTO external_sessions (session_id, issuer, id_token) VALUES ($1, $2, $3)";
 const TAKE_SESSION: &str = "DELETE FROM external_sessions WHERE session_id = $1 RETURNING issuer, id_token";
 const DENY: &str = "INSERT INTO denied_tokens (token, expires_at) VALUES ($1, $2) ON CONFLICT (token) DO NOTHING";
@@ -89,6 +91,17 @@ pub struct ExternalGrant {
     pub expires_at: Timestamp,
 }
 
+/// What a provider says of a user beyond who it is. It decides nothing here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalProfile {
+    /// The address of a picture.
+    pub picture: Option<String>,
+    /// The groups that the user is in.
+    pub groups: Vec<String>,
+    /// What is switched on for the user.
+    pub feature_flags: Vec<String>,
+}
+
 /// A user of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalUser {
@@ -96,8 +109,8 @@ pub struct ExternalUser {
     pub user: User,
     /// When the provider said what the row holds; none when it never did.
     pub asserted_at: Option<Timestamp>,
-    /// The address of a picture.
-    pub picture: Option<String>,
+    /// What else the provider says.
+    pub profile: ExternalProfile,
     /// Whether the token that was asked about was taken back.
     pub denied: bool,
 }
@@ -115,11 +128,26 @@ row! {
 }
 
 row! {
+    struct ProfileRow {
+        picture: Option<String>,
+        group_names: Option<Json<Vec<String>>>,
+        feature_flags: Option<Json<Vec<String>>>,
+    }
+}
+
+impl From<ProfileRow> for ExternalProfile {
+    fn from(row: ProfileRow) -> Self {
+        let list = |names: Option<Json<Vec<String>>>| names.map(|Json(names)| names).unwrap_or_default();
+        Self { picture: row.picture, groups: list(row.group_names), feature_flags: list(row.feature_flags) }
+    }
+}
+
+row! {
     struct ExternalUserRow {
         asserted_at: Option<i64>,
-        picture: Option<String>,
         denied: i64,
         ;
+        profile: ProfileRow,
         user: UserRow,
     }
 }
@@ -139,17 +167,17 @@ impl Reader {
             Ok(ExternalUser {
                 user: row.user.into_user()?,
                 asserted_at: row.asserted_at.map(Timestamp::from_micros),
-                picture: row.picture,
+                profile: row.profile.into(),
                 denied: row.denied != 0,
             })
         })
         .transpose()
     }
 
-    /// The address of a user's picture.
-    pub async fn picture(&mut self, owner: &UserId) -> Result<Option<String>> {
-        let picture: Option<Option<String>> = query(PICTURE).bind(owner.as_str()).fetch_optional(self).await?;
-        Ok(picture.flatten())
+    /// What a provider says of a user; nothing of one whom none vouches for.
+    pub async fn external_profile(&mut self, owner: &UserId) -> Result<ExternalProfile> {
+        let row: Option<ProfileRow> = query(PROFILE).bind(owner.as_str()).fetch_optional(self).await?;
+        Ok(row.map(ExternalProfile::from).unwrap_or_default())
     }
 }
 
@@ -262,8 +290,20 @@ impl Tx {
     }
 
     /// Keeps what a provider says of a user beyond the user's row, and when it did.
-    pub async fn put_external_account(&mut self, owner: &UserId, at: Timestamp, picture: Option<&str>) -> Result<()> {
-        query(PUT_ACCOUNT).bind(owner.as_str()).bind(at.micros()).bind(picture).execute(self).await?;
+    pub async fn put_external_account(
+        &mut self,
+        owner: &UserId,
+        at: Timestamp,
+        profile: &ExternalProfile,
+    ) -> Result<()> {
+        query(PUT_ACCOUNT)
+            .bind(owner.as_str())
+            .bind(at.micros())
+            .bind(&profile.picture)
+            .bind(Json(&profile.groups))
+            .bind(Json(&profile.feature_flags))
+            .execute(self)
+            .await?;
         Ok(())
     }
 

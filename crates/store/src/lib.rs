@@ -69,7 +69,7 @@ pub use clean_up::CleanUp;
 pub use code_flow::{AuthorizationCode, LoginRequest};
 pub use email_proofs::EmailProof;
 pub use error::StoreError;
-pub use external::{ExternalGrant, ExternalLogin, ExternalUser};
+pub use external::{ExternalGrant, ExternalLogin, ExternalProfile, ExternalUser};
 pub use history::History;
 pub use idempotency_keys::{Holder, IdempotentRequest, KnownRequest};
 pub use idle_guests::Guests;

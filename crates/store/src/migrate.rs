@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations![
     15 "0015_search_due",
     16 "0016_bound_upgrades",
     17 "0017_along_indexes",
+    18 "0018_groups",
 ];
 
 /// Locks out other servers while one migrates a PostgreSQL database. The number means nothing; it must not change.

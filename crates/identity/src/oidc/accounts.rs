@@ -8,7 +8,7 @@ use domain::{
     secret,
     user::User,
 };
-use store::{ExternalUser, Revocation, StoreError, Tx};
+use store::{ExternalProfile, ExternalUser, Revocation, StoreError, Tx};
 
 use super::{asserted::Asserted, exchange::Proven};
 use crate::{Identity, SignIn, accounts::disabled, guests, time};
@@ -53,11 +53,11 @@ impl Identity {
         tx.lock_user(&found.user.id).await?;
         // As it is now: another server may have changed it until then.
         let found = tx.external_user(issuer, &asserted.subject, &[0; 32]).await?.unwrap_or(found);
-        let Some((changed, picture)) = change(&found, asserted, fresh) else { return Ok(found.user) };
+        let Some((changed, profile)) = change(&found, asserted, fresh) else { return Ok(found.user) };
         if changed != found.user {
             tx.update_external_user(&changed, self.0.clock.now()).await?;
         }
-        tx.put_external_account(&changed.id, Timestamp::from_seconds(asserted.at), picture.as_deref()).await?;
+        tx.put_external_account(&changed.id, Timestamp::from_seconds(asserted.at), &profile).await?;
         if changed.roles != found.user.roles {
             tx.set_roles(&changed.id, &changed.roles).await?;
             tx.insert_audit(&self.roles_changed(&changed)).await?;
@@ -78,7 +78,7 @@ impl Identity {
             user.username = username(asserted, attempt);
             if tx.insert_external_user(&user, user.email_verified).await? {
                 let at = Timestamp::from_seconds(asserted.at);
-                tx.put_external_account(&user.id, at, asserted.picture.as_deref()).await?;
+                tx.put_external_account(&user.id, at, &asserted.profile(&ExternalProfile::default())).await?;
                 self.note(tx, Act::Registered, Some(&user.id), user.id.as_str()).await?;
                 return Ok(Added::New(user));
             }
@@ -122,8 +122,8 @@ pub(super) fn username(asserted: &Asserted, attempt: usize) -> String {
     }
 }
 
-/// The row and picture after what the provider says; none when that changes nothing, or is older than what is known.
-pub(super) fn change(found: &ExternalUser, asserted: &Asserted, fresh: bool) -> Option<(User, Option<String>)> {
+/// The row and profile after what the provider says; none when that changes nothing, or is older than what is known.
+pub(super) fn change(found: &ExternalUser, asserted: &Asserted, fresh: bool) -> Option<(User, ExternalProfile)> {
     let is_newer = found.asserted_at.is_none_or(|at| asserted.at > at.seconds());
     if !fresh && !is_newer {
         return None;
@@ -139,10 +139,10 @@ pub(super) fn change(found: &ExternalUser, asserted: &Asserted, fresh: bool) -> 
     if let Some(roles) = &asserted.roles {
         user.roles.clone_from(roles);
     }
-    let picture = asserted.picture.clone().or_else(|| found.picture.clone());
+    let profile = asserted.profile(&found.profile);
     // A sign-in leaves its mark even when nothing changed: what is older does not count from now on.
-    let differs = user != found.user || picture != found.picture || fresh && is_newer;
-    differs.then_some((user, picture))
+    let differs = user != found.user || profile != found.profile || fresh && is_newer;
+    differs.then_some((user, profile))
 }
 
 #[cfg(test)]
@@ -165,7 +165,12 @@ mod tests {
             created_at: clock.now(),
             disabled_at: None,
         };
-        ExternalUser { user, asserted_at: Some(Timestamp::from_seconds(100)), picture: None, denied: false }
+        ExternalUser {
+            user,
+            asserted_at: Some(Timestamp::from_seconds(100)),
+            profile: ExternalProfile::default(),
+            denied: false,
+        }
     }
 
     fn said(at: i64) -> Asserted {
@@ -176,6 +181,8 @@ mod tests {
             email_verified: false,
             name: None,
             picture: None,
+            groups: None,
+            feature_flags: None,
             roles: Some(vec![Role::User]),
             allowed: true,
             at,

@@ -3,6 +3,7 @@
 use domain::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::ExternalProfile;
 use url::Url;
 
 use super::{
@@ -15,6 +16,10 @@ use crate::accounts;
 const MAX_PICTURE: usize = 2_048;
 /// Roles and groups looked at of one user.
 const MOST_NAMES: usize = 1_000;
+/// Longest name of a group or flag that is kept, in bytes.
+const LONGEST_NAME: usize = 256;
+/// The claim with the names of what is switched on for the user (contract 5.1).
+const FEATURE_FLAGS_CLAIM: &str = "feature_flags";
 
 /// What the provider says of a user. What it does not say is none, and leaves what is known as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +32,10 @@ pub(crate) struct Asserted {
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
     pub(crate) picture: Option<String>,
+    #[serde(default)]
+    pub(crate) groups: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) feature_flags: Option<Vec<String>>,
     /// None when roles are given here.
     pub(crate) roles: Option<Vec<Role>>,
     /// Whether the user may come in.
@@ -56,6 +65,8 @@ impl Asserted {
             email_verified,
             name: find("name").and_then(|name| accounts::check_name(name).ok()).filter(|name| !name.is_empty()),
             picture: find("picture").and_then(check_picture),
+            groups: said(sources, &options.groups_claim),
+            feature_flags: said(sources, FEATURE_FLAGS_CLAIM),
             roles: options.names_admins().then(
                 || {
                     if is_admin { vec![Role::User, Role::Admin] } else { vec![Role::User] }
@@ -64,6 +75,15 @@ impl Asserted {
             allowed: is_open || any(&options.allowed_roles, &roles) || any(&options.allowed_groups, &groups),
             at: tokens::time(first, "iat").ok().flatten().unwrap_or(0),
         })
+    }
+
+    /// What is known of the user beyond the row, after this.
+    pub(crate) fn profile(&self, known: &ExternalProfile) -> ExternalProfile {
+        ExternalProfile {
+            picture: self.picture.as_ref().or(known.picture.as_ref()).cloned(),
+            groups: self.groups.as_ref().unwrap_or(&known.groups).clone(),
+            feature_flags: self.feature_flags.as_ref().unwrap_or(&known.feature_flags).clone(),
+        }
     }
 
     /// Whether something is worth asking the provider for that these claims do not hold.
@@ -91,6 +111,13 @@ fn names<'a>(sources: &[&'a Claims], path: &str) -> Vec<&'a str> {
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).take(MOST_NAMES).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The names at a path, to be kept and shown: none where no source has it. PostgreSQL keeps no NUL.
+fn said(sources: &[&Claims], path: &str) -> Option<Vec<String>> {
+    sources.iter().find_map(|claims| at(claims, path))?;
+    let shown = |name: &&str| name.len() <= LONGEST_NAME && !name.contains(char::is_control);
+    Some(names(sources, path).into_iter().filter(shown).map(str::to_owned).collect())
 }
 
 /// The value at a path with dots between its parts. A claim whose name is the whole path, dots and all, comes first:

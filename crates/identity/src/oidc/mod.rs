@@ -34,6 +34,7 @@ mod upgrade;
 
 use domain::{Clock, Error, Kind, Principal, Result, user::User};
 use outbound::Client;
+use store::ExternalProfile;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use login::not_allowed;
@@ -64,12 +65,12 @@ impl Identity {
         self.0.options.oidc.has_built_in()
     }
 
-    /// The address of the caller's picture, if the provider names one.
-    pub async fn picture(&self, caller: &Principal) -> Result<Option<String>> {
+    /// What the provider says of the caller, if one does.
+    pub async fn external_profile(&self, caller: &Principal) -> Result<ExternalProfile> {
         if !self.0.options.oidc.enabled() {
-            return Ok(None);
+            return Ok(ExternalProfile::default());
         }
-        time::limited(async { self.0.store.read().await?.picture(&caller.user_id).await }).await
+        time::limited(async { self.0.store.read().await?.external_profile(&caller.user_id).await }).await
     }
 
     /// Whether only the provider may say that somebody is this user.

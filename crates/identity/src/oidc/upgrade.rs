@@ -5,7 +5,7 @@
 //! have a stranger's guest become him.
 
 use domain::{Error, Kind, Principal, Result, Secret, audit::Act, ids::UserId, secret};
-use store::{ExternalGrant, Revocation, StoreError};
+use store::{ExternalGrant, ExternalProfile, Revocation, StoreError};
 
 use super::{accounts, asserted::Asserted, exchange::Proven};
 use crate::{
@@ -100,7 +100,7 @@ impl Identity {
             tx.update_external_user(&user, now).await?;
             tx.set_roles(&user.id, &user.roles).await?;
             let at = domain::Timestamp::from_seconds(asserted.at);
-            tx.put_external_account(&user.id, at, asserted.picture.as_deref()).await?;
+            tx.put_external_account(&user.id, at, &asserted.profile(&ExternalProfile::default())).await?;
             tx.end_sessions(&user.id, now).await?;
             self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
             let pair = self.sign_in_as(&mut tx, user, Some(&id_token)).await?;

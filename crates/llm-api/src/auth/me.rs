@@ -65,6 +65,6 @@ impl View {
 )]
 pub(crate) async fn get(caller: Caller<AnyKey>, State(identity): State<Identity>) -> Result<Json<View>> {
     let user = identity.user(&caller).await?;
-    let picture = identity.picture(&caller).await?;
+    let picture = identity.external_profile(&caller).await?.picture;
     Ok(Json(View { picture, ..View::new(&caller.method, user) }))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::scope::ProfileRead;
 use domain::{Principal, Role, user::User};
 use http_kit::{Caller, Json, Result};
-use identity::Identity;
+use identity::{ExternalProfile, Identity};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,7 +32,7 @@ pub(crate) struct View {
     roles: Vec<&'static str>,
     /// The groups that the user's issuer names; this server's own users are in none.
     groups: Vec<String>,
-    /// What the user's issuer switched on; none for this server's own users.
+    /// What the user's issuer switched on (its claim `feature_flags`); none for this server's own users.
     feature_flags: Vec<String>,
     is_admin: bool,
     is_guest: bool,
@@ -45,7 +45,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn new(caller: &Principal, user: User) -> Self {
+    fn new(caller: &Principal, user: User, profile: ExternalProfile) -> Self {
         Self {
             id: user.id.to_string(),
             object: "user",
@@ -53,11 +53,11 @@ impl View {
             email: user.email,
             email_verified: user.email_verified,
             name: user.name,
-            picture: None,
+            picture: profile.picture,
             subject: user.subject,
             roles: user.roles.iter().copied().map(Role::as_str).collect(),
-            groups: Vec::new(),
-            feature_flags: Vec::new(),
+            groups: profile.groups,
+            feature_flags: profile.feature_flags,
             is_admin: caller.is_admin(),
             is_guest: caller.is_guest(),
             auth_method: caller.method.as_str(),
@@ -73,6 +73,5 @@ impl View {
 )]
 pub(crate) async fn get(caller: Caller<ProfileRead>, State(identity): State<Identity>) -> Result<Json<View>> {
     let user = identity.user(&caller).await?;
-    let picture = identity.picture(&caller).await?;
-    Ok(Json(View { picture, ..View::new(&caller, user) }))
+    Ok(Json(View::new(&caller, user, identity.external_profile(&caller).await?)))
 }

@@ -1,6 +1,6 @@
 //! The tables of signing in through an external provider.
 
-use ::store::{ExternalGrant, ExternalLogin};
+use ::store::{ExternalGrant, ExternalLogin, ExternalProfile};
 use domain::{Clock, Role, Timestamp, ids::UserId, user::User};
 use serde_json::json;
 use testkit::on_both_databases;
@@ -60,10 +60,15 @@ on_both_databases! {
         assert!(tx.insert_external_user(&user, true).await.unwrap());
         assert!(!tx.insert_external_user(&User { username: "other".to_owned(), ..a_user("1") }, true).await.unwrap());
         assert!(!tx.insert_external_user(&User { username: "USER-1".to_owned(), ..a_user("2") }, true).await.unwrap());
-        tx.put_external_account(&user.id, NOW, Some("https://p.example/a.png")).await.unwrap();
+        let profile = ExternalProfile {
+            picture: Some("https://p.example/a.png".to_owned()),
+            groups: vec!["/staff".to_owned()],
+            feature_flags: vec!["beta".to_owned()],
+        };
+        tx.put_external_account(&user.id, NOW, &profile).await.unwrap();
         let found = tx.external_user(ISSUER, "1", &[0; 32]).await.unwrap().unwrap();
         assert_eq!((found.user, found.asserted_at), (user.clone(), Some(NOW)));
-        assert_eq!(tx.picture(&user.id).await.unwrap(), found.picture);
+        assert_eq!((&found.profile, &tx.external_profile(&user.id).await.unwrap()), (&profile, &profile));
         for (issuer, subject) in [("https://other.example", "1"), (ISSUER, "2"), (ISSUER, "")] {
             assert_eq!(tx.external_user(issuer, subject, &[0; 32]).await.unwrap(), None);
         }

@@ -8,11 +8,11 @@ use testkit::{database::Database, on_both_empty_databases};
 use crate::support::{insert_user, open, options};
 
 /// What the last migration made, undone: the database of a server one version older.
-const UNDO_LAST: &str = "DROP INDEX authorization_codes_user;
-    DROP INDEX users_admins;
-    DELETE FROM schema_migrations WHERE version = 17;";
+const UNDO_LAST: &str = "ALTER TABLE external_accounts DROP COLUMN group_names;
+    ALTER TABLE external_accounts DROP COLUMN feature_flags;
+    DELETE FROM schema_migrations WHERE version = 18;";
 /// The version that this server migrates to.
-const LATEST: i64 = 17;
+const LATEST: i64 = 18;
 const VERSIONS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_migrations";
 
 /// The copies of the SQLite file.

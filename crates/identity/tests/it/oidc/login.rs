@@ -46,11 +46,26 @@ on_both_databases! {
         assert_eq!(user.roles, [Role::User]);
         let caller = server.bearer(sign_in.access_token.expose()).await.unwrap();
         assert_eq!(caller.user_id, user.id);
-        assert_eq!(server.identity.picture(&caller).await.unwrap().unwrap(), "https://pictures.example/ada.png");
+        let profile = server.identity.external_profile(&caller).await.unwrap();
+        assert_eq!(profile.picture.unwrap(), "https://pictures.example/ada.png");
         server.identity.refresh(sign_in.refresh_token.expose()).await.unwrap();
 
         let again = sso.sign_in(&server, |claims| claims["name"] = json!("Countess")).await.unwrap();
         assert_eq!((again.user.id, again.user.name.as_deref()), (user.id.clone(), Some("Countess")));
+
+        let say = |groups: serde_json::Value| {
+            move |claims: &mut serde_json::Value| {
+                claims["groups"] = groups;
+                claims["feature_flags"] = json!(["beta"]);
+            }
+        };
+        sso.sign_in(&server, say(json!(["/staff", "a\u{0}b", "x".repeat(300), 7]))).await.unwrap();
+        sso.sign_in(&server, |_| {}).await.unwrap();
+        let profile = server.identity.external_profile(&caller).await.unwrap();
+        assert_eq!((profile.groups, profile.feature_flags), (vec!["/staff".to_owned()], vec!["beta".to_owned()]));
+        assert!(profile.picture.is_some(), "what is not said stays");
+        sso.sign_in(&server, say(json!([]))).await.unwrap();
+        assert_eq!(server.identity.external_profile(&caller).await.unwrap().groups, [""; 0]);
     }
 
     async fn a_state_counts_once_soon_and_in_its_own_browser(database: Database) {
