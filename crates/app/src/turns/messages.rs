@@ -230,7 +230,7 @@ impl Said {
         #[derive(Serialize)]
         struct Message<'a> {
             role: Role,
-            content: Option<Shown<'a>>,
+            content: Option<Shown>,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             tool_calls: &'a [ToolCall],
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -238,21 +238,19 @@ impl Said {
         }
         #[derive(Serialize)]
         #[serde(untagged)]
-        enum Shown<'a> {
-            Text(&'a str),
-            Parts(Vec<&'a RawValue>),
+        enum Shown {
+            Text(String),
+            Parts(Vec<Box<RawValue>>),
         }
-        let content = match &self.content {
-            Content::Sent(_) | Content::None => None,
+        let content = match self.content {
+            Content::Sent(told) => return Ok(*told),
+            Content::None => None,
             Content::Text(text) => Some(Shown::Text(text)),
-            Content::Parts(parts) => Some(Shown::Parts(parts.iter().map(|part| &*part.json).collect())),
+            Content::Parts(parts) => Some(Shown::Parts(parts.into_iter().map(|part| part.json).collect())),
         };
         let message =
             Message { role: self.role, content, tool_calls: &self.calls, tool_call_id: self.answers.as_deref() };
-        match self.content {
-            Content::Sent(told) => Ok(*told),
-            _ => Told::read(serde_json::to_string(&message).map_err(Error::internal)?),
-        }
+        Told::read(serde_json::to_string(&message).map_err(Error::internal)?)
     }
 
     /// What it says, for counting, and how many images it has.
