@@ -53,6 +53,7 @@ impl UserSettings {
     /// # Errors
     /// 400 that names the field which is of the wrong type or out of its bounds; then nothing is changed.
     pub async fn change(&self, caller: &Principal, change: &Map<String, Value>) -> Result<SettingsOf> {
+        let _changing = self.people.changing(&caller.user_id);
         let mut tx = self.people.store().write().await?;
         // Two tabs that change two fields at once both get their way.
         tx.lock_user(&caller.user_id).await?;
@@ -64,7 +65,6 @@ impl UserSettings {
         let after = self.complete(user.id, &changes, user.created_at, now)?;
         tx.put_user_settings(&after.user_id, &ChangedSettings { changes, updated_at: now }).await?;
         tx.commit().await?;
-        self.people.forget(&after.user_id);
         Ok(after)
     }
 

@@ -11,7 +11,7 @@ use sqlx::{
 use crate::{
     DatabaseOptions, StoreError,
     sqlite::{File, Lent, Readers},
-    writer::{Turn, Writer},
+    writer::{OPEN, Turn, Writer},
 };
 
 /// The pools of an open database.
@@ -71,7 +71,7 @@ impl Engine {
         if let Some(path) = options.file() {
             let file = File { path: path.to_owned(), synchronous: options.synchronous };
             file.make()?;
-            let write = Writer::new(file.clone(), wait);
+            let write = Writer::new(file.clone(), wait, OPEN);
             return Ok(Self::Sqlite { read: Readers::new(file.clone(), size, wait), file, write });
         }
         let url = options.url.as_ref().map_or("", domain::Secret::expose);

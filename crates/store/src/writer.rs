@@ -1,10 +1,10 @@
 //! SQLite's one writer. Transactions take turns at it, and those that queue become durable together: one commit, and so
 //! one wait for the disk, for all of them (group commit). A transaction that meets nobody commits at once.
 //!
-//! Within the one SQLite transaction each turn is a savepoint: what a turn wrote is undone when it is dropped, whatever
-//! the others do. A turn that ends while somebody waits hands the open transaction on and queues again; whoever gets to
-//! the head of the queue a second time commits for all. So a group is never larger than the queue was, and nobody waits
-//! for somebody who came after that.
+//! Within the one SQLite transaction each turn after the first is a savepoint: what a turn wrote is undone when it is
+//! dropped, whatever the others do. A turn that ends while somebody waits leaves the transaction open for that one; the
+//! last one, behind whom nobody waits, commits for all. So that nobody waits long for those who came later, a transaction
+//! takes a number of turns at most, and none that comes late.
 //!
 //! Statements run on the thread of whoever has the turn. What waits for the disk or for another process, the commit and
 //! a transaction's beginning that was refused, runs on a thread for such things.
@@ -14,11 +14,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard, watch},
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -30,12 +33,17 @@ use crate::{
 /// process wrote meanwhile.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const TURN: &str = "SAVEPOINT turn";
-/// Keeps what this turn wrote. Fails when the transaction is gone, which a full disk ends.
-const KEEP: &str = "RELEASE turn";
-/// Takes back what this turn wrote. The savepoint stays, for the next one.
+/// Takes back what this turn wrote.
 const UNDO: &str = "ROLLBACK TO turn";
+/// Ends this turn. Fails when the transaction is gone, which a full disk ends.
+const RELEASE: &str = "RELEASE turn";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
+
+/// Turns of a transaction at most.
+const MOST_TURNS: usize = 64;
+/// How long a transaction takes new turns.
+pub(crate) const OPEN: Duration = Duration::from_millis(5);
 
 /// The writer. Clones share it.
 #[derive(Clone, Debug)]
@@ -48,6 +56,7 @@ struct Inner {
     /// How many wait for their turn.
     queue: AtomicUsize,
     wait: Duration,
+    open: Duration,
     tasks: TaskTracker,
 }
 
@@ -58,24 +67,42 @@ struct Desk {
     connection: Option<Connection>,
     /// The transaction that is open, if any.
     group: Option<Group>,
+    /// The turn that is open in it, if any.
+    open: Option<Extent>,
     is_closed: bool,
 }
 
-/// A transaction of several turns: how those whose turn has ended are told what became of it.
-#[derive(Debug, Default)]
-struct Group(watch::Sender<Fate>);
+/// What is taken back with a turn.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    /// The transaction: nobody wrote in it before.
+    All,
+    /// What came after the savepoint.
+    Savepoint,
+}
+
+/// A transaction of several turns.
+#[derive(Debug)]
+struct Group {
+    begun: Instant,
+    /// The turns whose work is to be committed.
+    turns: usize,
+    /// Tells them what became of it.
+    fate: watch::Sender<Fate>,
+}
 
 /// What became of a group; nothing while it is open.
 type Fate = Option<Result<(), Arc<StoreError>>>;
 
 impl Writer {
-    /// Prepares the writer. Each waits for a turn no longer than `wait`.
-    pub(crate) fn new(file: File, wait: Duration) -> Self {
+    /// Prepares the writer. Each waits for a turn no longer than `wait`; a transaction takes new turns for as long as `open`.
+    pub(crate) fn new(file: File, wait: Duration, open: Duration) -> Self {
         Self(Arc::new(Inner {
             file,
             desk: Arc::default(),
             queue: AtomicUsize::new(0),
             wait,
+            open,
             tasks: TaskTracker::new(),
         }))
     }
@@ -85,8 +112,9 @@ impl Writer {
         let desk = if let Ok(desk) = Arc::clone(&self.0.desk).try_lock_owned() {
             desk
         } else {
-            let _queued = Queued::at(&self.0.queue);
+            let mut queued = Queued::at(self);
             let desk = tokio::time::timeout(self.0.wait, Arc::clone(&self.0.desk).lock_owned()).await;
+            queued.has_come = desk.is_ok();
             desk.map_err(|_| StoreError::Unavailable(None))?
         };
         // From here on the turn is given back by whoever leaves, and by the thread that nobody waits for any more.
@@ -98,6 +126,11 @@ impl Writer {
             }
             opened => opened.map(|()| turn),
         }
+    }
+
+    /// Whether somebody waits for a turn.
+    fn is_awaited(&self) -> bool {
+        self.0.queue.load(Ordering::Relaxed) > 0
     }
 
     /// The connection by itself, without a turn.
@@ -119,30 +152,18 @@ impl Writer {
         desk.connection = None;
     }
 
-    /// Waits until the group that this turn belongs to is committed, by somebody else or, at the head of the queue again,
-    /// by us.
-    async fn join(&self, mut fate: watch::Receiver<Fate>) -> Result<()> {
-        let mut left = Left { writer: Some(self.clone()) };
-        let outcome = tokio::select! {
-            biased;
-            told = told(&mut fate) => told,
-            desk = Arc::clone(&self.0.desk).lock_owned() => {
-                // A group stays at the desk until its fate is known.
-                let known = fate.borrow().clone();
-                match known {
-                    Some(outcome) => outcome.map_err(|error| error.echo()),
-                    None => self.settle(desk).await,
-                }
-            }
-        };
-        left.writer = None;
-        outcome
-    }
-
     /// Commits the group at the desk, whoever of those that wait for it leaves meanwhile.
     async fn settle(&self, mut desk: OwnedMutexGuard<Desk>) -> Result<()> {
         let settled = self.0.tasks.spawn_blocking(move || desk.commit()); // The turn lasts until then.
         settled.await.unwrap_or(Err(StoreError::Unavailable(None)))
+    }
+
+    /// Commits the group at the desk if nobody comes any more who would.
+    fn settle_if_last(&self, mut desk: OwnedMutexGuard<Desk>) {
+        if desk.group.is_some() && !self.is_awaited() && Handle::try_current().is_ok() {
+            // Those who wait for it are told.
+            self.0.tasks.spawn_blocking(move || desk.commit());
+        }
     }
 }
 
@@ -156,7 +177,17 @@ async fn told(fate: &mut watch::Receiver<Fate>) -> Result<()> {
 }
 
 impl Desk {
-    /// Begins a transaction and its first turn; waits no longer than `wait` for other processes.
+    /// Opens a turn, in the transaction that is there or in a new one, for which other processes are waited for no longer
+    /// than `wait`.
+    fn open(&mut self, file: &File, wait: Duration) -> Result<()> {
+        self.open = Some(match (&self.group, &self.connection) {
+            (Some(_), Some(connection)) => run(connection, TURN).map(|()| Extent::Savepoint)?,
+            _ => self.begin(file, wait).map(|()| Extent::All)?,
+        });
+        Ok(())
+    }
+
+    /// Begins a transaction.
     fn begin(&mut self, file: &File, wait: Duration) -> Result<()> {
         if self.is_closed {
             return Err(StoreError::Unavailable(None));
@@ -169,48 +200,77 @@ impl Desk {
         let begun = run(connection, BEGIN);
         connection.busy_timeout(BUSY_TIMEOUT)?;
         begun?;
-        self.group = Some(Group::default());
-        run(connection, TURN)
+        self.group = Some(Group { begun: Instant::now(), turns: 0, fate: watch::Sender::default() });
+        Ok(())
     }
 
-    /// Keeps what this turn wrote, and opens the next one; gives what will tell its fate.
-    fn hand_over(&mut self) -> Result<watch::Receiver<Fate>> {
-        let (Some(connection), Some(group)) = (&self.connection, &self.group) else { return Err(gone()) };
-        run(connection, KEEP)?;
-        run(connection, TURN)?;
-        Ok(group.0.subscribe())
-    }
-
-    /// Takes back what this turn wrote. Should that fail, then for all of its group.
-    fn undo(&mut self) {
-        let (Some(connection), Some(group)) = (&self.connection, &self.group) else { return };
-        if !group.is_shared() {
-            self.group = None;
-            self.abandon();
-        } else if let Err(error) = run(connection, UNDO) {
-            _ = group.tell(Err(error));
-            self.group = None;
-            self.abandon();
+    /// Keeps what this turn wrote, for the commit; gives what will tell of that. If it cannot be kept, all that its
+    /// transaction wrote is gone.
+    fn keep(&mut self) -> Result<watch::Receiver<Fate>> {
+        let kept = match (&self.connection, self.open) {
+            // On a full disk SQLite has ended the transaction by itself.
+            (Some(connection), Some(Extent::All)) if !connection.is_autocommit() => Ok(()),
+            (Some(connection), Some(Extent::Savepoint)) => run(connection, RELEASE),
+            _ => Err(gone()),
+        };
+        match (kept, &mut self.group) {
+            (Ok(()), Some(group)) => {
+                self.open = None;
+                group.turns += 1;
+                Ok(group.fate.subscribe())
+            }
+            (kept, _) => Err(self.fail(kept.err().unwrap_or_else(gone))),
         }
     }
 
-    /// Ends the transaction without keeping anything. A connection that cannot do that is closed.
-    fn abandon(&mut self) {
-        let Some(connection) = &self.connection else { return };
+    /// Takes back what this turn wrote. If that is not possible without the others, all that its transaction wrote is gone.
+    fn undo(&mut self) {
+        let undone = match (&self.connection, self.open.take()) {
+            (Some(connection), Some(Extent::Savepoint)) => {
+                run(connection, UNDO).and_then(|()| run(connection, RELEASE))
+            }
+            (_, Some(Extent::All)) => Err(gone()),
+            _ => Ok(()),
+        };
+        if let Err(error) = undone {
+            self.fail(error);
+        }
+    }
+
+    /// Whether another turn may join the transaction.
+    fn has_room(&self, open: Duration) -> bool {
+        self.group.as_ref().is_some_and(|group| group.turns < MOST_TURNS && group.begun.elapsed() < open)
+    }
+
+    /// Commits, and tells all whose work it is.
+    fn commit(&mut self) -> Result<()> {
+        let (Some(connection), Some(_)) = (&self.connection, &self.group) else { return Err(gone()) };
+        match run(connection, COMMIT) {
+            Ok(()) => {
+                self.end(Ok(()));
+                Ok(())
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Ends the transaction without keeping anything, and tells all whose work it was. A connection that cannot do that is
+    /// closed.
+    fn fail(&mut self, error: StoreError) -> StoreError {
         // On a full disk SQLite has ended it by itself.
-        if !connection.is_autocommit() && run(connection, ROLLBACK).is_err() {
+        let is_open = |connection: &Connection| !connection.is_autocommit();
+        if self.connection.as_ref().is_some_and(|it| is_open(it) && run(it, ROLLBACK).is_err()) {
             self.connection = None;
         }
+        self.end(Err(Arc::new(error.echo())));
+        error
     }
 
-    /// Commits, and tells all of it.
-    fn commit(&mut self) -> Result<()> {
-        let Some(group) = self.group.take() else { return Err(gone()) };
-        let outcome = self.connection.as_ref().ok_or_else(gone).and_then(|connection| run(connection, COMMIT));
-        if outcome.is_err() {
-            self.abandon();
+    fn end(&mut self, fate: Result<(), Arc<StoreError>>) {
+        self.open = None;
+        if let Some(group) = self.group.take() {
+            group.fate.send_replace(Some(fate));
         }
-        group.tell(outcome)
     }
 }
 
@@ -230,21 +290,6 @@ fn gone() -> StoreError {
     StoreError::Statement("the transaction has ended".into())
 }
 
-impl Group {
-    /// Whether others than the one whose turn it is have written in it.
-    fn is_shared(&self) -> bool {
-        self.0.receiver_count() > 0
-    }
-
-    /// Tells all their fate. The error goes to the caller, its echo to the others.
-    fn tell(&self, outcome: Result<()>) -> Result<()> {
-        if self.is_shared() {
-            self.0.send_replace(Some(outcome.as_ref().map(drop).map_err(|error| Arc::new(error.echo()))));
-        }
-        outcome
-    }
-}
-
 /// A transaction whose turn it is. Dropped without [`Turn::commit`] it leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -262,72 +307,52 @@ impl Turn {
 
     /// Joins the transaction that is open, or begins one, for which other processes are waited for no longer than `wait`.
     fn open(&mut self, wait: Duration) -> Result<()> {
-        match self.desk.as_mut() {
-            Some(desk) if desk.group.is_none() => desk.begin(&self.writer.0.file, wait),
-            _ => Ok(()),
-        }
+        self.desk.as_mut().map_or_else(|| Err(gone()), |desk| desk.open(&self.writer.0.file, wait))
     }
 
     /// Makes what was written permanent, together with what others write who wait already.
     pub(crate) async fn commit(mut self) -> Result<()> {
         let Some(mut desk) = self.desk.take() else { return Err(gone()) };
-        if self.writer.0.queue.load(Ordering::Relaxed) == 0 {
+        if !self.writer.is_awaited() || !desk.has_room(self.writer.0.open) {
             return self.writer.settle(desk).await;
         }
-        let handed = desk.hand_over();
-        let fate = match handed {
-            Ok(fate) => fate,
-            Err(error) => {
-                // What the others wrote is gone too.
-                let group = desk.group.take();
-                desk.abandon();
-                return group.map_or_else(|| Err(gone()), |group| group.tell(Err(error)));
-            }
-        };
+        let mut fate = desk.keep()?;
         drop(desk);
-        self.writer.join(fate).await
+        told(&mut fate).await
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(desk) = self.desk.as_mut() {
+        if let Some(mut desk) = self.desk.take() {
             desk.undo();
+            self.writer.settle_if_last(desk);
         }
     }
 }
 
-/// One that waits for its turn, counted while it does.
-struct Queued<'a>(&'a AtomicUsize);
+/// One that waits for its turn, counted while it does. Whoever has a turn before leaves the transaction open for it: should
+/// it leave instead, somebody has to look whether nobody else comes.
+struct Queued<'a> {
+    writer: &'a Writer,
+    has_come: bool,
+}
 
 impl<'a> Queued<'a> {
-    fn at(queue: &'a AtomicUsize) -> Self {
-        queue.fetch_add(1, Ordering::Relaxed);
-        Self(queue)
+    fn at(writer: &'a Writer) -> Self {
+        writer.0.queue.fetch_add(1, Ordering::Relaxed);
+        Self { writer, has_come: false }
     }
 }
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One that waits for its group. Should it be dropped, its place in the queue is taken by a task: without anybody there
-/// the transaction would stay open.
-struct Left {
-    writer: Option<Writer>,
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
-        let tasks = writer.0.tasks.clone();
-        if tokio::runtime::Handle::try_current().is_ok() {
-            tasks.spawn(async move {
+        self.writer.0.queue.fetch_sub(1, Ordering::Relaxed);
+        if !self.has_come && Handle::try_current().is_ok() {
+            let writer = self.writer.clone();
+            self.writer.0.tasks.spawn(async move {
                 let desk = Arc::clone(&writer.0.desk).lock_owned().await;
-                // Who waits for a failed commit is told of it, and nobody else is there to tell.
-                _ = writer.settle(desk).await;
+                writer.settle_if_last(desk);
             });
         }
     }
@@ -335,6 +360,7 @@ impl Drop for Left {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::poll_immediate;
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -351,9 +377,13 @@ mod tests {
 
     impl Fixture {
         async fn new() -> Self {
+            Self::open_for(PATIENCE).await
+        }
+
+        async fn open_for(open: Duration) -> Self {
             let directory = tempfile::tempdir().unwrap();
             let file = File { path: directory.path().join("jan.db"), synchronous: Synchronous::Full };
-            let writer = Writer::new(file.clone(), PATIENCE);
+            let writer = Writer::new(file.clone(), PATIENCE, open);
             let table = "CREATE TABLE rows (id BIGINT PRIMARY KEY, \
                 parent BIGINT REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED)";
             writer.bare().await.execute_batch(table).unwrap();
@@ -478,6 +508,32 @@ mod tests {
         };
         tokio::time::timeout(PATIENCE, written).await.unwrap();
         assert!(!fixture.seen().contains(&2));
+    }
+
+    #[tokio::test]
+    async fn one_that_leaves_before_its_turn_holds_up_nobody_who_left_the_group_open_for_it() {
+        let fixture = Fixture::new().await;
+        let mut first = fixture.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).unwrap();
+        let mut second = Box::pin(fixture.writer.begin());
+        assert!(poll_immediate(&mut second).await.is_none());
+        let mut first = Box::pin(first.commit());
+        assert!(poll_immediate(&mut first).await.is_none(), "committed although another waits");
+        drop(second);
+        tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap();
+        assert_eq!(fixture.seen(), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_group_does_not_stay_open_for_long() {
+        let fixture = Fixture::open_for(Duration::ZERO).await;
+        let mut first = fixture.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).unwrap();
+        let second = fixture.queue(2, None).await;
+        first.commit().await.unwrap();
+        assert_eq!(fixture.seen(), [1], "committed although another waits");
+        second.await.unwrap().commit().await.unwrap();
+        assert_eq!(fixture.seen(), [1, 2]);
     }
 
     #[tokio::test]

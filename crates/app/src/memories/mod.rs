@@ -121,6 +121,7 @@ impl Memories {
         let digest = text::digest(&content);
         let meaning = self.meaning(&content).await;
         let now = self.clock().now();
+        let _changing = self.people.changing(owner);
         let mut tx = self.people.store().write().await?;
         // What is counted stays true until this is committed.
         tx.lock_user(owner).await?;
@@ -150,7 +151,6 @@ impl Memories {
             return Err(known_already());
         }
         tx.commit().await?;
-        self.people.forget(owner);
         Ok(Kept::New(memory))
     }
 
@@ -165,6 +165,7 @@ impl Memories {
             Some(content) => self.meaning(content).await,
             None => None,
         };
+        let _changing = self.people.changing(owner);
         let mut tx = self.people.store().write().await?;
         tx.lock_user(owner).await?;
         let mut memory = tx.memory(owner, id).await?.ok_or_else(not_found)?;
@@ -182,7 +183,6 @@ impl Memories {
             return Err(not_found());
         }
         tx.commit().await?;
-        self.people.forget(owner);
         Ok(memory)
     }
 
@@ -191,12 +191,12 @@ impl Memories {
     /// # Errors
     /// `memory_not_found`.
     pub async fn delete(&self, owner: &UserId, id: &MemoryId) -> Result<()> {
+        let _changing = self.people.changing(owner);
         let mut tx = self.people.store().write().await?;
         if !tx.delete_memory(owner, id).await? {
             return Err(not_found());
         }
         tx.commit().await?;
-        self.people.forget(owner);
         Ok(())
     }
 
@@ -205,13 +205,13 @@ impl Memories {
     /// # Errors
     /// `project_not_found`.
     pub async fn delete_all(&self, owner: &UserId, project: Option<&ProjectId>) -> Result<u64> {
+        let _changing = self.people.changing(owner);
         let mut tx = self.people.store().write().await?;
         if let Some(project) = project {
             check_project(&mut tx, owner, project).await?;
         }
         let deleted = tx.delete_memories(owner, project).await?;
         tx.commit().await?;
-        self.people.forget(owner);
         Ok(deleted)
     }
 
@@ -235,12 +235,12 @@ impl Memories {
 
     /// Notes what memories mean that were kept while there was no embedder.
     async fn put_meanings(&self, owner: &UserId, meanings: &[(&Memory, Meaning)]) -> Result<(), StoreError> {
+        let _changing = self.people.changing(owner);
         let mut tx = self.people.store().write().await?;
         for (memory, meaning) in meanings {
             tx.put_memory_meaning(owner, memory, meaning).await?;
         }
         tx.commit().await?;
-        self.people.forget(owner);
         Ok(())
     }
 }

@@ -48,6 +48,19 @@ struct Inner {
     changes: AtomicU64,
 }
 
+/// A change of what is known of a user: when it is over, however it ended, the user is read anew.
+pub(crate) struct Changing<'a> {
+    people: &'a People,
+    user: &'a UserId,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.people.0.changes.fetch_add(1, Ordering::AcqRel);
+        self.people.0.known.remove(self.user);
+    }
+}
+
 #[derive(Clone)]
 struct Weigh;
 
@@ -98,10 +111,9 @@ impl People {
         Ok(person)
     }
 
-    /// Has a user read anew, since something of it was changed.
-    pub(crate) fn forget(&self, id: &UserId) {
-        self.0.changes.fetch_add(1, Ordering::AcqRel);
-        self.0.known.remove(id);
+    /// Begins a change of a user.
+    pub(crate) fn changing<'a>(&'a self, user: &'a UserId) -> Changing<'a> {
+        Changing { people: self, user }
     }
 
     async fn read(&self, id: &UserId, now: Timestamp) -> Result<Person> {

@@ -1,6 +1,13 @@
 //! The texts in use: what the server brings along, and what administrators put in its place.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use domain::{Clock, Timestamp, prompt_template::MAX_TEMPLATES};
@@ -28,6 +35,18 @@ struct Inner {
     clock: Clock,
     current: ArcSwap<Read>,
     reading: Mutex<()>,
+    /// Counts changes, so that what was read before one is not believed after it.
+    changes: AtomicU64,
+}
+
+/// A change of the texts: when it is over, however it ended, they are read anew by who needs them next.
+pub(crate) struct Changing<'a>(&'a Texts);
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.0.changes.fetch_add(1, Ordering::AcqRel);
+        self.0.forget();
+    }
 }
 
 struct Read {
@@ -39,7 +58,8 @@ struct Read {
 impl Texts {
     pub(crate) fn new(store: Store, clock: Clock) -> Self {
         let read = Read { table: Arc::new(Table::new(Vec::new())), at: None };
-        Self(Arc::new(Inner { store, clock, current: ArcSwap::from_pointee(read), reading: Mutex::new(()) }))
+        let (current, reading, changes) = (ArcSwap::from_pointee(read), Mutex::new(()), AtomicU64::new(0));
+        Self(Arc::new(Inner { store, clock, current, reading, changes }))
     }
 
     /// The texts as they are now. While the database does not answer they are what they were: a chat does not fail for
@@ -53,6 +73,7 @@ impl Texts {
             return table;
         }
         let now = self.0.clock.now();
+        let changes = self.0.changes.load(Ordering::Acquire);
         let table = match self.read().await {
             Ok(rows) => Arc::new(Table::new(rows)),
             Err(error) => {
@@ -61,11 +82,18 @@ impl Texts {
             }
         };
         self.0.current.store(Arc::new(Read { table: Arc::clone(&table), at: Some(now) }));
+        if self.0.changes.load(Ordering::Acquire) != changes {
+            self.forget();
+        }
         table
     }
 
-    /// Has the texts read anew by who needs them next.
-    pub(crate) fn forget(&self) {
+    /// Begins a change of the texts.
+    pub(crate) fn changing(&self) -> Changing<'_> {
+        Changing(self)
+    }
+
+    fn forget(&self) {
         let table = Arc::clone(&self.0.current.load().table);
         self.0.current.store(Arc::new(Read { table, at: None }));
     }

@@ -179,6 +179,7 @@ impl PromptTemplates {
         if template.model.is_none() && module::find(&template.key).is_some() {
             return Err(exists());
         }
+        let _changing = self.texts.changing();
         let mut tx = self.store.write().await?;
         if tx.count_prompt_templates().await? >= u64::from(MAX_TEMPLATES) {
             let message = format!("There are at most {MAX_TEMPLATES} templates.");
@@ -190,7 +191,6 @@ impl PromptTemplates {
         tx.insert_prompt_template_version(&template.id, &version(1, &new.content, by, now)).await?;
         self.note(&mut tx, Act::TemplateCreated, by, &template, None).await?;
         tx.commit().await?;
-        self.texts.forget();
         Ok(Current { template, content: new.content, is_system: false })
     }
 
@@ -200,6 +200,7 @@ impl PromptTemplates {
     /// `prompt_template_not_found`; 400 that names the field; `prompt_template_changed` when somebody else was faster.
     pub async fn change(&self, id: &PromptTemplateId, change: TemplateChange, by: &By) -> Result<Current> {
         let now = self.clock.now();
+        let _changing = self.texts.changing();
         let mut tx = self.store.write().await?;
         let stored = tx.prompt_template(id).await?;
         let before = match &stored {
@@ -263,7 +264,6 @@ impl PromptTemplates {
         self.note(&mut tx, Act::TemplateUpdated, by, &after, Some(changed.join(", "))).await?;
         let current = current(&mut tx, after).await?;
         tx.commit().await?;
-        self.texts.forget();
         Ok(current)
     }
 
@@ -276,6 +276,7 @@ impl PromptTemplates {
             let message = "What the server brings along stays: disable it, or make version 0 the active one.";
             return Err(Error::new(Kind::Conflict, "prompt_template_protected", message));
         }
+        let _changing = self.texts.changing();
         let mut tx = self.store.write().await?;
         let template = tx.prompt_template(id).await?.ok_or_else(not_found)?;
         if !tx.delete_prompt_template(id).await? {
@@ -283,7 +284,6 @@ impl PromptTemplates {
         }
         self.note(&mut tx, Act::TemplateDeleted, by, &template, None).await?;
         tx.commit().await?;
-        self.texts.forget();
         Ok(())
     }
 

@@ -40,6 +40,7 @@ use self::{
     messages::{Messages, Said},
     recent::{Recent, recent},
     stream::Report,
+    trim::Fitted,
 };
 pub use self::{
     regenerate::{Again, Outcome, Regenerated, Show},
@@ -52,7 +53,7 @@ use crate::{
         dialect,
     },
     conversations::{self, Conversations},
-    models::Models,
+    models::{Model, Models},
     prompt::{Bound, Composed, Hints, Prompt},
 };
 
@@ -268,8 +269,7 @@ impl Turns {
     async fn ask(&self, owner: &UserId, ask: Ask<'_>, plan: Plan, notes: impl Notes) -> Result<(Answer, Option<Kept>)> {
         let Ask { mut request, mut fields, instructions, said, is_all, question, mut hints } = ask;
         let model = self.0.models.resolve(&request.model)?;
-        let window = model.window().unwrap_or(trim::USUAL_WINDOW);
-        let fitted = trim::fit(said, question, window, &|text| model.count_tokens(text))?;
+        let fitted = fit(&model, said, question).await?;
         let composed =
             self.compose(owner, plan.conversation.as_ref(), plan.turn.is_some(), &mut hints, &request).await?;
         let mut messages = instructions;
@@ -381,6 +381,17 @@ impl Turns {
         let making = Making { model: Some(model.to_owned()), usage, finish_reason: gathered.finish_reason.clone() };
         self.keep(turn, gathered.into_items(Ending::Whole, with_thoughts), &making)
     }
+}
+
+/// What `model` has room for, as it counts itself if it can: with that on a thread that no other request waits for.
+async fn fit(model: &Arc<Model>, said: Vec<Said>, question: usize) -> Result<Fitted> {
+    let window = model.window().unwrap_or(trim::USUAL_WINDOW);
+    if model.count_tokens("").is_none() {
+        return trim::fit(said, question, window, &|_| None);
+    }
+    let model = Arc::clone(model);
+    let fit = move || trim::fit(said, question, window, &|text| model.count_tokens(text));
+    tokio::task::spawn_blocking(fit).await.unwrap_or_else(|gone| Err(Error::internal(gone)))
 }
 
 /// A turn whose answer has not begun. Dropped with it, since the client left, the question is kept by itself.

@@ -1,6 +1,9 @@
 //! What is new in a request: the messages that a conversation does not have yet.
 
-use domain::{Error, item::Item};
+use domain::{
+    Error,
+    item::{Head, Item},
+};
 use serde_json::{Value, json};
 use wire::openai::{
     chat::request::{Content, Message, Role},
@@ -84,15 +87,19 @@ fn asked(message: &Message, raw: &str) -> Result<Option<ItemIn>, Error> {
 /// Where a question stands at the end of the history already: it was kept, was never answered or the answer broke off,
 /// and is asked again.
 pub(super) fn kept_at(question: &[ItemIn], history: &[Item]) -> Option<usize> {
-    let [one] = question else { return None };
     let is_half = |item: &Item| match item.head.kind.as_str() {
         "reasoning" => true,
         _ => item.head.status.as_deref() == Some("incomplete") && item.making.finish_reason.is_none(),
     };
-    let at = history.iter().rposition(|item| !is_half(item))?;
-    let last = &history[at];
-    let is_same = one.role == Some("user") && last.head.role.as_deref() == one.role && last.body == one.body;
-    is_same.then_some(at)
+    let end = history.iter().rposition(|item| !is_half(item))? + 1;
+    let at = end.checked_sub(question.len())?;
+    let is_kept = |(new, item): (&ItemIn, &Item)| {
+        let Head { kind, role, call_id, .. } = &item.head;
+        let (new_kind, new_role, new_call) = (new.kind, new.role, new.call_id.as_deref());
+        (new_kind, new_role, new_call) == (kind, role.as_deref(), call_id.as_deref()) && new.body == item.body
+    };
+    let is_kept = !question.is_empty() && question.iter().zip(&history[at..end]).all(is_kept);
+    is_kept.then_some(at)
 }
 
 /// A chat's part as conversations have it.

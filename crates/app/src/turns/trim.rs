@@ -40,19 +40,23 @@ pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count:
     while asked > 0 && history.get(asked).is_some_and(Said::follows) {
         asked -= 1;
     }
-    let costs: Vec<usize> = history.iter().map(|said| cost(said, room, count)).collect();
-    let mut used: usize = costs[asked..].iter().sum();
-    if used > window {
-        let message = format!("The message does not fit into the model's context of {window} tokens.");
-        return Err(Error::invalid("context_length_exceeded", message).param("messages"));
+    let mut used = 0;
+    for said in &history[asked..] {
+        used += cost(said, room, count);
+        if used > window {
+            let message = format!("The message does not fit into the model's context of {window} tokens.");
+            return Err(Error::invalid("context_length_exceeded", message).param("messages"));
+        }
     }
-    let mut from = asked;
     let mut whole = asked;
-    while from > 0 && used + costs[from - 1] <= room {
-        from -= 1;
-        used += costs[from];
+    // The newest first: what nobody has room for is not counted.
+    for (from, said) in history[..asked].iter().enumerate().rev() {
+        used += cost(said, room, count);
+        if used > room {
+            break;
+        }
         // A result without its call means nothing.
-        if !history[from].follows() {
+        if !said.follows() {
             whole = from;
         }
     }
@@ -96,7 +100,7 @@ fn cut_results(history: &mut [Said]) -> bool {
         let Some(text) = said.long_result(MAX_RESULT) else { continue };
         let tokens = estimate(&text);
         if tokens > MAX_RESULT {
-            let end = text.floor_char_boundary(text.len() / tokens * MAX_RESULT);
+            let end = text.floor_char_boundary(text.len() * MAX_RESULT / tokens);
             said.content = Content::Text(format!("{}\n[cut off here]", &text[..end]));
             cut = true;
         }
@@ -274,9 +278,10 @@ mod tests {
         assert_eq!(shown.count(), MAX_IMAGES);
         assert_eq!(all[0]["content"][1]["text"], NO_IMAGE);
         let call = item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"}));
-        let output = item("function_call_output", None, Some("a"), &json!({"output": "x".repeat(200_000)}));
+        let output = item("function_call_output", None, Some("a"), &json!({"output": "x".repeat(200_001)}));
         let (all, trimmed) = told(&[user("x"), call, output, user("y")], 1, 1_000_000, UNKNOWN).unwrap();
-        assert!(trimmed && all[2]["content"].as_str().unwrap().ends_with("[cut off here]"));
+        let cut = all[2]["content"].as_str().unwrap().strip_suffix("\n[cut off here]").unwrap();
+        assert!(trimmed && (MAX_RESULT * 4 - 4..=MAX_RESULT * 4).contains(&cut.len()), "{}", cut.len());
     }
 
     #[test]
