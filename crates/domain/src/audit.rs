@@ -35,9 +35,9 @@ macro_rules! acts {
 }
 
 acts! {
-    /// A session was begun by a password.
+    /// A session was begun by a password, or through the provider.
     SignedIn = "user.signed_in";
-    /// A password was refused; noted once for each account and minute.
+    /// A password was refused, or somebody of the provider's who may not come in; noted once for each account and minute.
     SignInFailed = "user.sign_in_failed";
     /// Somebody made an account.
     Registered = "user.registered";
@@ -51,6 +51,8 @@ acts! {
     RolesChanged = "user.roles_changed";
     /// A user got another password.
     PasswordReset = "user.password_reset";
+    /// A user exchanged the password for another.
+    PasswordChanged = "user.password_changed";
     /// A user was kept out.
     UserDisabled = "user.disabled";
     /// A user was let in again.

@@ -91,7 +91,7 @@ registry! {
     /// Something that the server remembers for a user.
     MemoryId = "mem_";
     /// A project, which keeps conversations together.
-    ProjectId = "proj_";
+    ProjectId = "proj_" (16);
     /// A text of the prompt that administrators can change.
     PromptTemplateId = "pt_";
     /// A request, in headers, errors and logs.
@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn lengths_of_the_contract_are_kept() {
-        for text in [ConversationId::new(&Clock::System).to_string(), ItemId::new(&Clock::System).to_string()] {
+        let clock = Clock::System;
+        let (conversation, item, project) = (ConversationId::new(&clock), ItemId::new(&clock), ProjectId::new(&clock));
+        for text in [conversation.to_string(), item.to_string(), project.to_string()] {
             let (_, body) = text.split_once('_').unwrap();
             assert_eq!(body.len(), 16);
             assert!(body.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()), "{text}");
@@ -196,5 +198,7 @@ mod tests {
         assert!(UserId::parse(&format!("user_{}", "a".repeat(MAX_LENGTH))).is_err());
         let id = UserId::new(&Clock::System);
         assert_eq!(UserId::parse(id.as_str()).unwrap(), id);
+        // Projects had longer ids once.
+        assert!(ProjectId::parse(&format!("proj_{}", "a".repeat(TIME_DIGITS + RANDOM_DIGITS))).is_ok());
     }
 }

@@ -100,9 +100,17 @@ impl Identity {
     /// # Errors
     /// `user_not_found`.
     pub async fn user_by_id(&self, id: &str) -> Result<User> {
-        let id = UserId::parse(id).map_err(|_| not_found())?;
+        let id = Self::user_id(id)?;
         let found = time::limited(async { self.0.store.read().await?.user(&id).await }).await?;
         found.ok_or_else(not_found)
+    }
+
+    /// The text as a user's id; whether there is such a user, is not asked.
+    ///
+    /// # Errors
+    /// `user_not_found` for a text that can be nobody's.
+    pub fn user_id(text: &str) -> Result<UserId> {
+        UserId::parse(text).map_err(|_| not_found())
     }
 
     /// The user with this id, address or username.

@@ -81,7 +81,7 @@ impl Identity {
         .await
     }
 
-    /// Notes that a password was refused, when there is time. Names that are nobody's share a line, and are not noted: what
+    /// Notes that a sign-in was refused, when there is time. Names that are nobody's share a line, and are not noted: what
     /// is typed there may be a password.
     pub(crate) fn note_refusal(&self, user: Option<&UserId>) {
         let entry = Entry { target: user.map(UserId::to_string), ..self.entry(Act::SignInFailed, None, "") };

@@ -183,7 +183,7 @@ impl Identity {
     }
 
     /// Gives a user a code, if the password that was given still has this hash.
-    async fn grant(
+    pub(crate) async fn grant(
         &self,
         request: &AuthorizationRequest,
         browser: &str,

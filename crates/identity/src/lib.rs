@@ -5,7 +5,7 @@
 //! answers for every request in microseconds, [`Identity::verify`] reads the proof; what is taken back stops working at
 //! once here and within two seconds on every other server.
 //!
-//! The use-cases are: come in as a guest; make an account of it; sign in; renew a sign-in and end it; make, list and take back API keys; look oneself up; and the public keys for
+//! The use-cases are: come in as a guest; make an account of it; sign in; change the password; renew a sign-in and end it; make, list and take back API keys; look oneself up; and the public keys for
 //! those who verify tokens themselves. Users of one external OpenID Connect provider may come in as well (`oidc`).
 //!
 //! The crate serves no HTTP: it neither sees a request's headers nor answers it. It trusts no key that is not its own, in
@@ -31,6 +31,7 @@ mod key_set;
 mod last_used;
 mod oidc;
 mod options;
+mod password_change;
 mod passwords;
 mod per_address;
 mod sessions;

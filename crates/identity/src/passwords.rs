@@ -41,7 +41,7 @@ impl Passwords {
     /// # Errors
     /// 400 with `password` as the field when it is too short or too long; 503 when too many wait.
     pub(crate) async fn hash(&self, password: &Secret) -> Result<String> {
-        let password = check(password)?;
+        let password = check(password, "password")?;
         let hash = move || {
             let hash: PasswordHash = Argon2::default().hash_password(password.expose().as_bytes())?;
             Ok::<_, password_hash::Error>(hash.to_string())
@@ -88,19 +88,22 @@ impl Passwords {
 }
 
 /// A new password as it is hashed.
-fn check(password: &Secret) -> Result<Secret> {
-    let error = |message: String| Err(Error::invalid_parameter("password", message));
+///
+/// # Errors
+/// 400 that names the field for one that is too short or too long.
+pub(crate) fn check(password: &Secret, field: &'static str) -> Result<Secret> {
+    let error = |message: String| Err(Error::invalid_parameter(field, message));
     // Before it is prepared, which takes as long as the text is.
     if password.expose().len() <= LONGEST {
         let prepared = prepare(password);
         if prepared.expose().chars().any(char::is_control) {
-            return error("password must not hold control characters.".to_owned());
+            return error(format!("{field} must not hold control characters."));
         }
         if prepared.expose().chars().count() >= SHORTEST {
             return Ok(prepared);
         }
     }
-    error(format!("password needs at least {SHORTEST} characters and has at most {LONGEST} bytes."))
+    error(format!("{field} needs at least {SHORTEST} characters and has at most {LONGEST} bytes."))
 }
 
 /// The password with each space plain and each letter composed (RFC 8265, 4.2.2). What that forbids besides, a new

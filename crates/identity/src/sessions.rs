@@ -114,12 +114,23 @@ fn judge(successors: Successors, spent_at: Timestamp, now: Timestamp) -> Reuse {
 impl Identity {
     /// Signs in a user who has proven to be one; the provider's ID token is kept if that is the proof.
     pub(crate) async fn sign_in_as(&self, tx: &mut Tx, user: User, id_token: Option<&str>) -> Result<Pair, StoreError> {
+        let pair = match id_token {
+            Some(id_token) => self.begin_external_session(tx, user, id_token).await?,
+            None => self.begin_session(tx, user).await?,
+        };
+        self.note(tx, Act::SignedIn, Some(&pair.user.id), pair.session.id.as_str()).await?;
+        Ok(pair)
+    }
+
+    /// Begins a session of who came through the provider, by whose ID token the session there is ended later.
+    pub(crate) async fn begin_external_session(
+        &self,
+        tx: &mut Tx,
+        user: User,
+        id_token: &str,
+    ) -> Result<Pair, StoreError> {
         let pair = self.begin_session(tx, user).await?;
-        let session = &pair.session.id;
-        if let Some(id_token) = id_token {
-            tx.insert_external_session(session, &self.0.options.oidc.issuer, id_token).await?;
-        }
-        self.note(tx, Act::SignedIn, Some(&pair.user.id), session.as_str()).await?;
+        tx.insert_external_session(&pair.session.id, &self.0.options.oidc.issuer, id_token).await?;
         Ok(pair)
     }
 

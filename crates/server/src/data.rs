@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, File, TryLockError},
-    io,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +24,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directory when absent, and takes it.
     pub(crate) fn take(path: &Path) -> anyhow::Result<Self> {
-        make(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        make(path)?;
         let lock = path.join("lock");
         let file = File::options()
             .create(true)
@@ -72,12 +71,12 @@ pub(crate) fn keys(data: &Path) -> PathBuf {
 }
 
 /// Makes a directory for this user alone: it holds keys.
-pub(crate) fn make(path: &Path) -> io::Result<()> {
+pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path).with_context(|| format!("cannot make the data directory {}", path.display()))
 }
 
 /// The ports of the server that runs on a data directory.

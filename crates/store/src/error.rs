@@ -19,13 +19,16 @@ pub enum StoreError {
     #[error("the database address is not understood: it begins with postgres:// or sqlite://")]
     Address(#[source] Option<sqlx::Error>),
     /// The SQLite file's directory cannot be made.
-    #[error("the directory of {} cannot be made", path.display())]
-    Directory {
-        /// The SQLite file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
+    #[error("its directory cannot be made: give this user the right to, or name another file")]
+    Directory(#[source] std::io::Error),
+    /// A directory is where the SQLite file is to be.
+    #[error("it is a directory: name a file, such as jan.db in it")]
+    IsDirectory,
+    /// The SQLite file cannot be opened, or not to write.
+    #[error(
+        "its file cannot be opened: give this user the right to read and write it and its directory, or name another"
+    )]
+    Closed(#[source] Source),
     /// No connection, or none in time.
     #[error("the database does not answer")]
     Unavailable(#[source] Option<Source>),
@@ -129,7 +132,10 @@ impl From<rusqlite::Error> for StoreError {
             (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => Self::Damaged(error.into()),
             (ErrorCode::SystemIoFailure, _) => Self::Disk(error.into()),
             (ErrorCode::DiskFull, _) => Self::Full(error.into()),
-            (ErrorCode::DatabaseBusy | ErrorCode::CannotOpen, _) => Self::Unavailable(Some(error.into())),
+            (ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
+                Self::Closed(error.into())
+            }
+            (ErrorCode::DatabaseBusy, _) => Self::Unavailable(Some(error.into())),
             _ => Self::Statement(error.into()),
         }
     }
@@ -153,6 +159,7 @@ impl StoreError {
             Self::Full(_) => Self::Full(detail()),
             Self::Disk(_) => Self::Disk(detail()),
             Self::Damaged(_) => Self::Damaged(detail()),
+            Self::Closed(_) => Self::Closed(detail()),
             Self::Unavailable(_) => Self::Unavailable(None),
             _ => Self::Statement(detail()),
         }
@@ -162,7 +169,7 @@ impl StoreError {
 impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         let message = match error {
-            StoreError::Unavailable(_) => "The database does not answer at the moment.",
+            StoreError::Unavailable(_) | StoreError::Closed(_) => "The database does not answer at the moment.",
             StoreError::Contended(_) => "Somebody else was changing the same at this moment. Try again.",
             StoreError::Full(_) | StoreError::Disk(_) => "The server cannot store anything at the moment.",
             other => return Self::internal(other),

@@ -27,7 +27,6 @@ const LOOK: &str = concat!(
 );
 const COUNT: &str = r#"SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE roles = '["guest"]' LIMIT $1) AS guests"#;
 const DELETE: &str = concat!("DELETE FROM users AS u WHERE u.id = $1 AND ", is_idle!());
-const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 const LOCK_SESSIONS: &str = "SELECT id FROM sessions WHERE user_id = $1 FOR UPDATE";
 
 /// Guests that were looked at.
@@ -79,8 +78,8 @@ impl Tx {
     /// Forgets a guest with its sessions, if it is idle still; says whether it was. Whoever is just coming back in
     /// another transaction is waited for, and then seen.
     pub async fn delete_idle_guest(&mut self, id: &UserId, before: Timestamp, now: Timestamp) -> Result<bool> {
+        self.lock_user(id).await?;
         if self.is_postgres() {
-            query(LOCK).bind(id.as_str()).execute(self).await?;
             query(LOCK_SESSIONS).bind(id.as_str()).execute(self).await?;
         }
         let deleted =

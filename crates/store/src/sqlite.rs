@@ -41,8 +41,10 @@ impl File {
     /// machine have no business with hashes of passwords. What cannot be made is said by the first connection.
     pub(crate) fn make(&self) -> Result<()> {
         if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| StoreError::Directory { path: self.path.clone(), source })?;
+            std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
+        }
+        if self.path.is_dir() {
+            return Err(StoreError::IsDirectory);
         }
         _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
         Ok(())

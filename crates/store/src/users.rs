@@ -2,7 +2,7 @@
 
 use domain::{
     Role, Timestamp,
-    ids::UserId,
+    ids::{SessionId, UserId},
     page::{Page, PageRequest},
     user::User,
 };
@@ -51,7 +51,8 @@ const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
 const HAS_PASSWORD: &str = "SELECT COUNT(*) FROM users WHERE id = $1 AND password_hash = $2";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 const SET_DISABLED: &str = "UPDATE users SET disabled_at = $2 WHERE id = $1";
-const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+const END_SESSIONS: &str = "UPDATE sessions SET revoked_at = $2
+    WHERE user_id = $1 AND revoked_at IS NULL AND ($3 IS NULL OR id <> $3)";
 const FORGET_CODES: &str = "DELETE FROM authorization_codes WHERE user_id = $1";
 const LOCK: &str = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
 
@@ -262,8 +263,19 @@ impl Tx {
     /// Ends all of a user's sessions, those that a sign-in is about to begin too, and tells the other processes at the
     /// commit; says how many.
     pub async fn end_sessions(&mut self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        self.end_other_sessions(owner, None, now).await
+    }
+
+    /// Ends a user's sessions as [`Tx::end_sessions`] does, but for the one that is kept.
+    pub async fn end_other_sessions(
+        &mut self,
+        owner: &UserId,
+        kept: Option<&SessionId>,
+        now: Timestamp,
+    ) -> Result<u64> {
         query(FORGET_CODES).bind(owner.as_str()).execute(self).await?;
-        let ended = query(END_SESSIONS).bind(owner.as_str()).bind(now.micros()).execute(self).await?;
+        let kept = kept.map(SessionId::as_str);
+        let ended = query(END_SESSIONS).bind(owner.as_str()).bind(now.micros()).bind(kept).execute(self).await?;
         self.announce(&Revocation::User(owner.clone())).await?;
         Ok(ended)
     }

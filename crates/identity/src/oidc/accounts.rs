@@ -14,7 +14,7 @@ use super::{asserted::Asserted, exchange::Proven};
 use crate::{Identity, SignIn, accounts::disabled, guests, time};
 
 /// Names that are tried for a new user before one that nobody wants.
-pub(super) const TRIES: usize = 3;
+const TRIES: usize = 3;
 
 impl Identity {
     /// Signs in who came through.
@@ -74,20 +74,15 @@ impl Identity {
     async fn add(&self, tx: &mut Tx, asserted: &Asserted) -> Result<Added, StoreError> {
         let issuer = &self.0.options.oidc.issuer;
         let mut user = self.external_user_of(asserted, UserId::new(&self.0.clock), self.0.clock.now());
-        for attempt in 0..=TRIES {
-            user.username = username(asserted, attempt);
-            if tx.insert_external_user(&user, user.email_verified).await? {
-                let at = Timestamp::from_seconds(asserted.at);
-                tx.put_external_account(&user.id, at, &asserted.profile(&ExternalProfile::default())).await?;
-                self.note(tx, Act::Registered, Some(&user.id), user.id.as_str()).await?;
-                return Ok(Added::New(user));
-            }
-            // The same user came twice at once, or the name is somebody's.
-            if let Some(found) = tx.external_user(issuer, &asserted.subject, &[0; 32]).await? {
-                return Ok(Added::There(Box::new(found)));
-            }
+        if !keep(tx, &mut user, asserted, Row::New).await? {
+            // The same user came twice at once.
+            let found = tx.external_user(issuer, &asserted.subject, &[0; 32]).await?;
+            return found.map(|found| Added::There(Box::new(found))).ok_or(StoreError::Unavailable(None));
         }
-        Err(StoreError::Unavailable(None))
+        let at = Timestamp::from_seconds(asserted.at);
+        tx.put_external_account(&user.id, at, &asserted.profile(&ExternalProfile::default())).await?;
+        self.note(tx, Act::Registered, Some(&user.id), user.id.as_str()).await?;
+        Ok(Added::New(user))
     }
 
     /// The row of a user whom the provider knows and this server did not; its name is still to be found. Where roles are
@@ -113,8 +108,30 @@ enum Added {
     There(Box<ExternalUser>),
 }
 
+/// The row that becomes a user of the provider's.
+#[derive(Clone, Copy)]
+pub(super) enum Row {
+    New,
+    Guests,
+}
+
+/// Keeps a user of the provider's, with a name that nobody has; `false` when that user is there already.
+pub(super) async fn keep(tx: &mut Tx, user: &mut User, asserted: &Asserted, row: Row) -> Result<bool, StoreError> {
+    for attempt in 0..=TRIES {
+        user.username = username(asserted, attempt);
+        let kept = match row {
+            Row::New => tx.insert_external_user(user, user.email_verified).await?,
+            Row::Guests => tx.link_user(user).await?,
+        };
+        if kept {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A name to try: the wish, then near it, at last one of ours.
-pub(super) fn username(asserted: &Asserted, attempt: usize) -> String {
+fn username(asserted: &Asserted, attempt: usize) -> String {
     match &asserted.username {
         Some(wish) if attempt == 0 => wish.clone(),
         Some(wish) if attempt < TRIES => format!("{wish}-{}", secret::hex(&secret::random::<3>())),

@@ -56,7 +56,11 @@ impl Asserted {
         let roles = names(sources, &options.roles_claim);
         let groups = names(sources, &options.groups_claim);
         let any = |wanted: &[String], had: &[&str]| wanted.iter().any(|name| had.contains(&name.as_str()));
-        let is_admin = any(&options.admin_roles, &roles) || any(&options.admin_groups, &groups);
+        let flags = names(sources, FEATURE_FLAGS_CLAIM);
+        let is_admin = any(&options.admin_roles, &roles)
+            || any(&options.admin_groups, &groups)
+            || any(&options.admin_flags, &flags)
+            || options.admin_flags.iter().any(|flag| is_true(sources.iter().find_map(|claims| claims.get(flag))));
         let is_open = options.allowed_roles.is_empty() && options.allowed_groups.is_empty();
         Some(Self {
             subject: tokens::text(first, "sub")?.to_owned(),
@@ -180,6 +184,40 @@ mod tests {
         assert!(read(&json!({"sub": "1", "groups": "/staff"}), &groups).allowed);
         let ours = OidcOptions { admin_roles: vec![], ..keycloak };
         assert_eq!(read(&json!({"sub": "1", "realm_access": {"roles": ["admin"]}}), &ours).roles, None);
+    }
+
+    #[test]
+    fn flags_say_who_administers_where_roles_do() {
+        let keycloak = OidcOptions::default();
+        let roles = |claims: Value, options: &OidcOptions| read(&claims, options).roles;
+        let admin = Some(vec![Role::User, Role::Admin]);
+        for flagged in [
+            json!({"sub": "1", "is_admin": true}),
+            json!({"sub": "1", "is_admin": "true"}),
+            json!({"sub": "1", "admin_access": true}),
+            json!({"sub": "1", "feature_flags": ["beta", "admin_access"]}),
+            json!({"sub": "1", "feature_flags": "admin_access", "realm_access": {"roles": ["user"]}}),
+        ] {
+            assert_eq!(roles(flagged.clone(), &keycloak), admin, "{flagged}");
+            let without = OidcOptions { admin_flags: vec![], ..keycloak.clone() };
+            assert_eq!(roles(flagged.clone(), &without), Some(vec![Role::User]), "{flagged}");
+            let ours = OidcOptions { admin_roles: vec![], ..keycloak.clone() };
+            assert_eq!(roles(flagged, &ours), None, "administrators are made here");
+        }
+        for nobody in [
+            json!({"sub": "1", "is_admin": false}),
+            json!({"sub": "1", "is_admin": "yes"}),
+            json!({"sub": "1", "is_admin": 1}),
+            json!({"sub": "1", "is_admin": ["true"]}),
+            json!({"sub": "1", "attributes": {"is_admin": true}, "feature_flags": {"admin_access": true}}),
+            json!({"sub": "1", "groups": ["is_admin"], "feature_flags": ["Admin_Access"]}),
+        ] {
+            assert_eq!(roles(nobody.clone(), &keycloak), Some(vec![Role::User]), "{nobody}");
+        }
+        let first = json!({"sub": "1", "is_admin": false});
+        let second = json!({"sub": "1", "is_admin": true});
+        let both = [first.as_object().unwrap(), second.as_object().unwrap()];
+        assert_eq!(Asserted::read(&both, &keycloak).unwrap().roles, Some(vec![Role::User]), "the most trusted says it");
     }
 
     #[test]

@@ -232,7 +232,9 @@ impl Identity {
             tx.commit().await?;
             Ok(Some(user.id))
         });
-        if let Some(user) = gone.await? {
+        let gone = gone.await?;
+        self.note_refusal(gone.as_ref());
+        if let Some(user) = gone {
             self.0.verdicts.forget(&Revocation::User(user));
         }
         Ok(())

@@ -53,6 +53,9 @@ pub struct OidcOptions {
     pub admin_roles: Vec<String>,
     /// Groups whose members administer this server.
     pub admin_groups: Vec<String>,
+    /// Flags whose holders administer this server, too, while `admin_roles` or `admin_groups` names somebody: claims of this
+    /// name that are true, and names in the claim `feature_flags`. Nobody may be able to set them for themselves.
+    pub admin_flags: Vec<String>,
     /// Roles of which a user needs one to be let in. When this and `allowed_groups` are empty, everybody is let in whom
     /// the provider knows.
     pub allowed_roles: Vec<String>,
@@ -85,6 +88,7 @@ impl Default for OidcOptions {
             groups_claim: "groups".to_owned(),
             admin_roles: list(&["admin"]),
             admin_groups: Vec::new(),
+            admin_flags: list(&["is_admin", "admin_access"]),
             allowed_roles: Vec::new(),
             allowed_groups: Vec::new(),
             clock_skew_seconds: 60,
@@ -155,6 +159,7 @@ impl OidcOptions {
             ("oidc.audiences", &self.audiences),
             ("oidc.admin_roles", &self.admin_roles),
             ("oidc.admin_groups", &self.admin_groups),
+            ("oidc.admin_flags", &self.admin_flags),
             ("oidc.allowed_roles", &self.allowed_roles),
             ("oidc.allowed_groups", &self.allowed_groups),
         ];

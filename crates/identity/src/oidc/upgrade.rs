@@ -7,7 +7,11 @@
 use domain::{Error, Kind, Principal, Result, Secret, audit::Act, ids::UserId, secret};
 use store::{ExternalGrant, ExternalProfile, Revocation, StoreError};
 
-use super::{accounts, asserted::Asserted, exchange::Proven};
+use super::{
+    accounts::{self, Row},
+    asserted::Asserted,
+    exchange::Proven,
+};
 use crate::{
     Identity, SignIn,
     accounts::{check_guest, lock_guest, refuse_key},
@@ -86,16 +90,8 @@ impl Identity {
             if tx.external_user(&issuer, &asserted.subject, &[0; 32]).await?.is_some() {
                 return Ok(Err(account_exists()));
             }
-            let mut attempt = 0;
-            loop {
-                user.username = accounts::username(&asserted, attempt);
-                if tx.link_user(&user).await? {
-                    break;
-                }
-                attempt += 1;
-                if attempt > accounts::TRIES {
-                    return Ok(Err(account_exists()));
-                }
+            if !accounts::keep(&mut tx, &mut user, &asserted, Row::Guests).await? {
+                return Ok(Err(account_exists()));
             }
             tx.update_external_user(&user, now).await?;
             tx.set_roles(&user.id, &user.roles).await?;
@@ -103,7 +99,7 @@ impl Identity {
             tx.put_external_account(&user.id, at, &asserted.profile(&ExternalProfile::default())).await?;
             tx.end_sessions(&user.id, now).await?;
             self.note(&mut tx, Act::Upgraded, Some(&user.id), user.id.as_str()).await?;
-            let pair = self.sign_in_as(&mut tx, user, Some(&id_token)).await?;
+            let pair = self.begin_external_session(&mut tx, user, &id_token).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(Ok(pair))
         });

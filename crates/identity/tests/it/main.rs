@@ -22,6 +22,7 @@ mod keys_of_peers;
 mod last_used;
 mod oidc;
 mod outages;
+mod password_change;
 mod per_address;
 mod revocation;
 mod sessions;

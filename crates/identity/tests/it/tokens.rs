@@ -50,6 +50,9 @@ on_both_databases! {
         let guest = server.guest().await;
         let mut said = claims(guest.access_token.expose());
         said["roles"] = json!(["admin"]);
+        said["realm_access"] = json!({"roles": ["admin"]});
+        said["is_admin"] = json!(true);
+        said["feature_flags"] = json!(["admin_access"]);
         let token = signed(&right_header(&server.kid()), &said, &server.signing_key());
         assert_eq!(server.bearer(&token).await.unwrap().roles, [Role::Guest]);
     }

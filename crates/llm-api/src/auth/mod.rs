@@ -10,6 +10,7 @@ mod logout;
 mod me;
 mod offered;
 mod openid_configuration;
+mod password;
 mod refresh_token;
 mod revoke;
 mod sign_in;
@@ -38,6 +39,7 @@ where
         .routes(routes!(logout::get, logout::post))
         .routes(routes!(revoke::revoke))
         .routes(routes!(upgrade::upgrade))
+        .routes(routes!(password::change))
         .routes(routes!(me::get))
         .routes(routes!(validate::validate))
         .routes(routes!(api_keys::list::list, api_keys::create::create))

@@ -4,7 +4,7 @@ use store::Store;
 
 use crate::{
     cli::Common,
-    commands::{block_on, print},
+    commands::{block_on, of_file, print},
     config,
 };
 
@@ -12,7 +12,8 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
     let settings = config::load(common.sources(Vec::new()))?;
     crate::data::make(&settings.config.server.data_dir)?;
     block_on(async {
-        let store = Store::open(&settings.config.database).await?;
+        let database = &settings.config.database;
+        let store = of_file(database, Store::open(database).await)?;
         store.close().await;
         print("The database has this version's schema.\n")
     })

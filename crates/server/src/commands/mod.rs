@@ -16,12 +16,13 @@ pub(crate) mod user;
 
 use std::io::Write;
 
+use anyhow::Context;
 use domain::{
     Clock,
     audit::{Actor, Origin},
 };
 use identity::Identity;
-use store::Store;
+use store::{DatabaseOptions, Store, StoreError};
 
 use crate::{cli::Common, data, parts};
 
@@ -40,11 +41,19 @@ pub(crate) fn say(text: &str) {
     _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// What came of opening a database; of a file, an error says which one.
+pub(crate) fn of_file<T>(database: &DatabaseOptions, done: Result<T, StoreError>) -> anyhow::Result<T> {
+    match database.file() {
+        Some(file) => done.with_context(|| format!("the database {}", file.display())),
+        None => Ok(done?),
+    }
+}
+
 /// The database and who knows its users, for a command that works beside a running server or without one.
 pub(crate) async fn open(common: &Common) -> anyhow::Result<(Store, Identity)> {
     let config = crate::config::load(common.sources(Vec::new()))?.config;
     data::make(&config.server.data_dir)?;
-    let store = Store::open(&config.database).await?;
+    let store = of_file(&config.database, Store::open(&config.database).await)?;
     let identity = parts::identity(&config, &store, &Clock::System)?;
     let origin = Origin { actor: Actor::CommandLine, ..Origin::default() };
     Ok((store, identity.acting(origin)))

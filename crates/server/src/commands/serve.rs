@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::progress::Reporter;
 use crate::{
     cli::Serve,
+    commands::of_file,
     config::{self, Config, Settings},
     data::DataDir,
     hint,
@@ -74,15 +75,15 @@ async fn serve(
     let life = Lifecycle::default();
     let listeners = bind(config).await?;
     let metrics = bind_metrics(config).await?;
-    let store = Store::connect_lazy(&config.database)?;
+    let store = of_file(&config.database, Store::connect_lazy(&config.database))?;
     // A first start makes the signing key, which takes about as long as making the database: side by side.
     let identity = tokio::task::spawn_blocking({
         let (config, store) = (config.clone(), store.clone());
         move || parts::identity(&config, &store, &Clock::System)
     });
     let (fail, failed) = oneshot::channel();
-    if let Some(file) = config.database.file() {
-        store.migrate().await.with_context(|| format!("the database {}", file.display()))?;
+    if config.database.file().is_some() {
+        of_file(&config.database, store.migrate().await)?;
         drop(fail);
     } else {
         // It may not be there yet: the server starts before it, alive and not ready.

@@ -72,10 +72,12 @@ fn one_directory_has_one_server() {
 #[test]
 fn a_directory_that_cannot_be_is_one_line() {
     let place = Place::new().file("file", "");
-    let done = place.run(&["serve", "--data", "file/data"]);
-    assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.err.starts_with("jan-server: cannot make the data directory file/data: "), "{done:?}");
-    assert_eq!(done.err.lines().count(), 1, "{done:?}");
+    for command in ["serve", "migrate"] {
+        let done = place.run(&[command, "--data", "file/data"]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.err.starts_with("jan-server: cannot make the data directory file/data: "), "{done:?}");
+        assert_eq!(done.err.lines().count(), 1, "{done:?}");
+    }
 }
 
 #[test]
@@ -87,6 +89,29 @@ fn a_damaged_database_is_named_and_what_mends_it() {
         let done = place.run(&["serve", "--gateway-port=0", "--llm-api-port=0"]);
         assert_eq!(done.code, 1, "{done:?}");
         assert!(done.err.contains("the database data/jan.db: its file is damaged: bring it back"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_named_and_what_mends_it() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path().join("data/jan.db")).unwrap();
+    std::fs::write(place.path().join("file"), "").unwrap();
+    for (path, words) in [
+        ("data/jan.db", "it is a directory: name a file, such as jan.db in it"),
+        ("file/jan.db", "its directory cannot be made: give this user the right to, or name another file"),
+        // Where nobody may make a file, the administrator included.
+        ("/proc/jan.db", "its file cannot be opened: give this user the right to read and write it and its directory"),
+    ] {
+        let url = format!("--database-url=sqlite://{path}");
+        for command in
+            [&["serve", "--only=llm-api", "--llm-api-port=0", &url][..], &["migrate", &url], &["user", "list", &url]]
+        {
+            let done = place.run(command);
+            assert_eq!(done.code, 1, "{done:?}");
+            let last = done.err.lines().last().unwrap_or_default();
+            assert!(last.starts_with(&format!("jan-server: the database {path}: {words}")), "{done:?}");
+        }
     }
 }
 

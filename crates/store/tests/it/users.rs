@@ -261,6 +261,20 @@ on_both_databases! {
         assert!(!tx.refresh_token(&[3; 32]).await.unwrap().unwrap().ended);
     }
 
+    async fn one_session_may_be_kept(database: Database) {
+        let store = open(&database).await;
+        let user = insert_user(&store).await;
+        let (kept, other) = (a_session(&user), a_session(&user));
+        let mut tx = store.write().await.unwrap();
+        for (n, session) in [(1, &kept), (2, &other)] {
+            tx.insert_session(session).await.unwrap();
+            tx.insert_refresh_token(&a_refresh_token(session, &[n; 32])).await.unwrap();
+        }
+        assert_eq!(tx.end_other_sessions(&user.id, Some(&kept.id), NOW + HOUR).await.unwrap(), 1);
+        assert!(!tx.refresh_token(&[1; 32]).await.unwrap().unwrap().ended);
+        assert!(tx.refresh_token(&[2; 32]).await.unwrap().unwrap().ended);
+    }
+
     async fn a_keys_owner_is_known(database: Database) {
         let store = open(&database).await;
         let key = a_key(&insert_user(&store).await, 1);

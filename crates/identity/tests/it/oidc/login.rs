@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{Kind, Role, Secret};
+use domain::{
+    Kind, Role, Secret,
+    audit::{Act, Filter},
+    page::PageRequest,
+};
 use identity::{AccountWish, Answer, Arrived, LoginWish, OidcOptions, Options, UserChange};
 use outbound::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{
     oidc::{DISCOVERY, KEYS, Reply, TOKEN, USER_INFO},
     on_both_databases,
@@ -134,6 +138,19 @@ on_both_databases! {
         assert!(sso.0.asked(TOKEN).is_empty());
     }
 
+    async fn a_flag_of_the_provider_makes_an_administrator_while_it_says_so(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        let roles = async |claims: Value| {
+            let bend = |said: &mut Value| said.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            sso.sign_in(&server, bend).await.unwrap().user.roles
+        };
+        assert_eq!(roles(json!({"feature_flags": ["admin_access"]})).await, [Role::User, Role::Admin]);
+        assert_eq!(roles(json!({"feature_flags": []})).await, [Role::User]);
+        assert_eq!(roles(json!({"is_admin": true})).await, [Role::User, Role::Admin]);
+        assert_eq!(roles(json!({"is_admin": false, "name": "is_admin"})).await, [Role::User]);
+    }
+
     async fn an_announced_iss_must_be_there(database: Database) {
         let sso = Sso::start().await;
         let mut document = sso.0.document();
@@ -247,6 +264,12 @@ on_both_databases! {
         let refused = sso.sign_in(&server, |claims| claims["groups"] = json!(["staff"])).await.unwrap_err();
         assert_eq!((refused.code(), refused.kind()), ("access_denied", Kind::Forbidden));
         assert!(refused.message().contains("deactivated"));
+        server.settle().await;
+        let failures = Filter { act: Some(Act::SignInFailed), ..Filter::default() };
+        let lines = server.identity.audit_log(&failures, &PageRequest { limit: 10, ..PageRequest::default() }).await;
+        let mut targets: Vec<_> = lines.unwrap().items.into_iter().map(|line| line.target).collect();
+        targets.sort();
+        assert_eq!(targets, [None, Some(ada.user.id.to_string())], "a stranger, and who left or was kept out");
     }
 
     async fn passwords_can_be_switched_off(database: Database) {

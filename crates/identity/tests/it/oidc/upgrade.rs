@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use domain::{Principal, Role, Secret};
+use domain::{
+    Principal, Role, Secret,
+    audit::{Act, Filter},
+    page::PageRequest,
+};
 use identity::{AccountWish, Arrived, LoginWish, OidcOptions};
 use serde_json::json;
 use testkit::on_both_databases;
@@ -41,7 +45,21 @@ on_both_databases! {
         server.bearer(upgraded.access_token.expose()).await.unwrap();
         server.bearer(key.expose()).await.expect("keys stay");
         assert_eq!(server.refusal(guest.access_token.expose()).await, "invalid_token", "who had the guest's tokens is out");
+        let page = PageRequest { limit: 10, ..PageRequest::default() };
+        let lines = server.identity.audit_log(&Filter::default(), &page).await.unwrap().items;
+        let acts: Vec<_> = lines.into_iter().map(|line| line.act).collect();
+        assert!(acts.contains(&Act::Upgraded) && !acts.contains(&Act::SignedIn), "as by a password: {acts:?}");
         assert_eq!(sso.sign_in(&server, |_| ()).await.unwrap().user.id, guest.user.id);
+    }
+
+    async fn a_password_is_the_providers_to_change(database: Database) {
+        let sso = Sso::start().await;
+        let server = sso.server(&database).await;
+        let sign_in = sso.sign_in(&server, |_| ()).await.unwrap();
+        let caller = server.bearer(sign_in.access_token.expose()).await.unwrap();
+        let (current, new) = (Secret::new("correct horse"), Secret::new("battery staple"));
+        let refused = server.identity.change_password(&caller, &current, &new).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), ("no_password", "You sign in through single sign-on: your password is changed there."));
     }
 
     async fn a_permanent_user_is_no_guest_and_spends_no_code(database: Database) {

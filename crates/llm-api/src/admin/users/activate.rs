@@ -1,6 +1,7 @@
 //! `POST /v1/admin/users/{id}/activate` and `…/deactivate`: let a user in, or keep it out.
 
 use http_kit::{Json, Path, Result};
+use identity::Identity;
 
 use super::view::View;
 use crate::acting::AsAdmin;
@@ -17,8 +18,8 @@ use crate::acting::AsAdmin;
     )
 )]
 pub(crate) async fn activate(AsAdmin(identity): AsAdmin, Path(id): Path<String>) -> Result<Json<View>> {
-    let user = identity.user_by_id(&id).await?;
-    Ok(Json(identity.set_disabled(&user.id, false).await?.into()))
+    let id = Identity::user_id(&id)?;
+    Ok(Json(identity.set_disabled(&id, false).await?.into()))
 }
 
 /// Keep a user out.
@@ -36,6 +37,6 @@ pub(crate) async fn activate(AsAdmin(identity): AsAdmin, Path(id): Path<String>)
     )
 )]
 pub(crate) async fn deactivate(AsAdmin(identity): AsAdmin, Path(id): Path<String>) -> Result<Json<View>> {
-    let user = identity.user_by_id(&id).await?;
-    Ok(Json(identity.set_disabled(&user.id, true).await?.into()))
+    let id = Identity::user_id(&id)?;
+    Ok(Json(identity.set_disabled(&id, true).await?.into()))
 }

@@ -2,7 +2,7 @@
 
 use domain::{Error, Role};
 use http_kit::{Json, Path, Result};
-use identity::UserChange;
+use identity::{Identity, UserChange};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -71,7 +71,6 @@ pub(crate) async fn update(
     Path(id): Path<String>,
     Json(request): Json<Request>,
 ) -> Result<Json<View>> {
-    let change = request.into_change()?;
-    let user = identity.user_by_id(&id).await?;
-    Ok(Json(identity.update_user(&user.id, &change).await?.into()))
+    let (id, change) = (Identity::user_id(&id)?, request.into_change()?);
+    Ok(Json(identity.update_user(&id, &change).await?.into()))
 }

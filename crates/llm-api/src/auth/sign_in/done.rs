@@ -22,10 +22,10 @@ pub(crate) struct Parameters {
 )]
 pub(crate) async fn done(_: Anyone, Query(Parameters { error }): Query<Parameters>) -> Result<Response> {
     // Anybody can write an address, so its words are not made this page's.
-    let (title, text) = if error.is_some() {
-        ("Not signed in", "The end of this page's address says why. Begin to sign in anew.")
+    let (title, text, more) = if error.is_some() {
+        ("Not signed in", "The end of this page's address says why.", "<p><a href=\"login\">Sign in</a></p>\n")
     } else {
-        ("Done", "This window can be closed. Programs find the tokens in the fragment of its address.")
+        ("Done", "This window can be closed. Programs find the tokens in the fragment of its address.", "")
     };
-    Ok(page::answer(StatusCode::OK, title, &page::message(title, text)))
+    Ok(page::answer(StatusCode::OK, title, &(page::message(title, text) + more)))
 }

@@ -38,6 +38,8 @@ pub(crate) struct Asked {
     code_challenge_method: String,
     /// Whether an account is to be made.
     register: Option<String>,
+    /// Whether the account is to have another password.
+    change_password: Option<String>,
     /// Through which provider to sign in.
     provider: Option<String>,
 }

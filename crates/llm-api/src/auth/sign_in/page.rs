@@ -48,8 +48,25 @@ impl<'a> Ways<'a> {
     }
 }
 
+/// One of the page's forms.
+pub(super) struct Form {
+    pub(super) title: &'static str,
+    pub(super) body: String,
+}
+
+/// The form that is asked for.
+pub(super) fn form(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>, ways: Ways<'_>) -> Form {
+    if asked.register.is_some() && ways.register {
+        Form { title: "Make an account", body: register(asked, browser, typed, problem) }
+    } else if asked.change_password.is_some() {
+        Form { title: "Change the password", body: change_password(asked, browser, typed, problem) }
+    } else {
+        Form { title: "Sign in", body: sign_in(asked, browser, typed, problem, ways) }
+    }
+}
+
 /// The form to sign in.
-pub(super) fn sign_in(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>, ways: Ways<'_>) -> String {
+fn sign_in(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>, ways: Ways<'_>) -> String {
     let mut body = begin("Sign in", problem, asked, browser);
     let described = if problem.is_some() { r#" aria-describedby="problem""# } else { "" };
     let name = Escaped(typed.name);
@@ -71,11 +88,36 @@ pub(super) fn sign_in(asked: &Asked, browser: &str, typed: Typed<'_>, problem: O
         let link = other_form(asked, &[("register", "1")]);
         _ = writeln!(body, r#"<p>New here? <a href="{link}">Make an account</a></p>"#);
     }
+    let link = other_form(asked, &[("change_password", "1")]);
+    _ = writeln!(body, r#"<p><a href="{link}">Change the password</a></p>"#);
+    body
+}
+
+/// The form to change the password, which signs in, too.
+fn change_password(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>) -> String {
+    let mut body = begin("Change the password", problem, asked, browser);
+    let described = if problem.is_some() { r#" aria-describedby="problem""# } else { "" };
+    let (name, link) = (Escaped(typed.name), other_form(asked, &[]));
+    _ = write!(
+        body,
+        r#"<input type="hidden" name="change_password" value="1">
+<label for="name">E-mail or username</label>
+<input id="name" name="name" value="{name}" autocomplete="username" required autofocus{described}>
+<label for="password">Password until now</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required{described}>
+<label for="new_password">New password</label>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" minlength="8" required aria-describedby="hint">
+<small id="hint">At least 8 characters. You are signed out everywhere else.</small>
+<button type="submit">Change it and sign in</button>
+</form>
+<p>Keep it? <a href="{link}">Sign in</a></p>
+"#
+    );
     body
 }
 
 /// The form to make an account.
-pub(super) fn register(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>) -> String {
+fn register(asked: &Asked, browser: &str, typed: Typed<'_>, problem: Option<&str>) -> String {
     let mut body = begin("Make an account", problem, asked, browser);
     body.push_str("<input type=\"hidden\" name=\"register\" value=\"1\">\n");
     account(&mut body, typed);
@@ -197,6 +239,7 @@ mod tests {
         for page in [
             sign_in(&asked, evil, typed, Some(evil), Ways { register: true, provider: Some(evil) }),
             register(&asked, evil, typed, Some(evil)),
+            change_password(&asked, evil, typed, Some(evil)),
             setup(evil, typed, Some(evil)),
             verify_email(evil, evil),
             message(evil, evil),

@@ -28,6 +28,7 @@ use super::{
         ("code_challenge" = String, Query, description = "The verifier's SHA-256 in base64url."),
         ("code_challenge_method" = String, Query, description = "Always `S256`."),
         ("register" = Option<String>, Query, description = "Shows the form to make an account."),
+        ("change_password" = Option<String>, Query, description = "Shows the form to change the password."),
         ("provider" = Option<String>, Query, description = "`oidc` goes on to the external provider."),
     ),
     responses(
@@ -50,13 +51,8 @@ pub(crate) async fn show(
         let begun = identity.begin_external(&asked.to_request(), &name, from).await;
         return leave(&identity, &name, begun);
     }
-    let ways = Ways::of(&identity);
-    let (title, body) = if asked.register.is_some() && ways.register {
-        ("Make an account", page::register(&asked, &name, page::Typed::default(), None))
-    } else {
-        ("Sign in", page::sign_in(&asked, &name, page::Typed::default(), None, ways))
-    };
-    let mut response = page::answer(StatusCode::OK, title, &body);
+    let form = page::form(&asked, &name, page::Typed::default(), None, Ways::of(&identity));
+    let mut response = page::answer(StatusCode::OK, form.title, &form.body);
     response.headers_mut().insert(header::SET_COOKIE, keep_browser(&identity, &name));
     Ok(response)
 }

@@ -25,6 +25,7 @@ struct Form {
     email: String,
     username: String,
     password: Secret,
+    new_password: Secret,
 }
 
 impl Form {
@@ -40,11 +41,13 @@ impl Form {
                 "code_challenge" => form.asked.code_challenge = value,
                 "code_challenge_method" => form.asked.code_challenge_method = value,
                 "register" => form.asked.register = Some(value),
+                "change_password" => form.asked.change_password = Some(value),
                 "browser" => form.browser = value,
                 "name" => form.name = value,
                 "email" => form.email = value,
                 "username" => form.username = value,
                 "password" => form.password = Secret::new(value),
+                "new_password" => form.new_password = Secret::new(value),
                 _ => {}
             }
         }
@@ -61,13 +64,8 @@ impl Form {
             _ => StatusCode::BAD_REQUEST,
         };
         let typed = page::Typed { name: &self.name, email: &self.email, username: &self.username };
-        let problem = Some(error.message());
-        let mut response = if self.asked.register.is_some() && ways.register {
-            page::answer(status, "Make an account", &page::register(&self.asked, &self.browser, typed, problem))
-        } else {
-            let body = page::sign_in(&self.asked, &self.browser, typed, problem, ways);
-            page::answer(status, "Sign in", &body)
-        };
+        let form = page::form(&self.asked, &self.browser, typed, Some(error.message()), ways);
+        let mut response = page::answer(status, form.title, &form.body);
         if let Kind::RateLimited(Some(pause)) = error.kind() {
             let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -76,7 +74,7 @@ impl Form {
     }
 }
 
-/// Sign in, or make an account, by the page's form.
+/// Sign in, make an account, or change the password, by the page's form.
 ///
 /// For the page itself: the form is good only for the browser that was shown it.
 #[utoipa::path(
@@ -117,6 +115,9 @@ pub(crate) async fn submit(
         let password = Some(form.password.clone());
         let wish = AccountWish { email: form.email.clone(), username, name: None, password };
         identity.register(&request, browser, wish, from).await
+    } else if form.asked.change_password.is_some() {
+        let Form { name, password, new_password, .. } = &form;
+        identity.authorize_with_new_password(&request, browser, name, password, new_password, from).await
     } else {
         identity.authorize(&request, browser, &form.name, &form.password, from).await
     };

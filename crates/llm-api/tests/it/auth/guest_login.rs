@@ -31,6 +31,13 @@ on_both_databases! {
         assert_eq!(error, (400, "invalid_json".to_owned(), None));
         let error = app.anonymous().post("/auth/guest-login", &json!("guest")).await.error();
         assert_eq!(error.0, 400);
+        // What any site's page can have a browser send (`security.md` A11).
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+            let page = app.anonymous().header(header::CONTENT_TYPE, kind);
+            let error = page.post_bytes("/auth/guest-login", "{}").await.error();
+            assert_eq!(error, (415, "unsupported_media_type".to_owned(), None), "{kind}");
+            let _guest = page.call(http::Method::POST, "/auth/guest-login", None).await.expect(201);
+        }
     }
 
     async fn too_many_from_one_place_have_to_wait(database: Database) {

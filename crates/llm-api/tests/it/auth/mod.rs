@@ -7,6 +7,7 @@ mod login;
 mod logout;
 mod me;
 mod openid_configuration;
+mod password;
 mod refresh_token;
 mod revoke;
 mod sign_in;

@@ -51,13 +51,18 @@ on_both_databases! {
         let app = App::on(database).await;
         let (guest, login) = app.login().await;
         let wish = json!({"email": "ada@example.org", "roles": ["admin"], "sub": "x", "id": "user_0000000000000000",
-            "user_id": "x", "email_verified": true, "attributes": {"is_admin": true}, "is_admin": true});
+            "user_id": "x", "email_verified": true, "attributes": {"is_admin": true}, "is_admin": true,
+            "admin_access": true, "feature_flags": ["admin_access"]});
         let upgraded = guest.post(PATH, &wish).await.expect(200).json();
         let user = &upgraded["user"];
         assert_eq!((&user["id"], &user["subject"]), (&login["user_id"], &login["principal_id"]));
         assert_eq!((&user["roles"], &user["is_admin"]), (&json!(["user"]), &json!(false)));
         let account = app.anonymous().bearer(upgraded["access_token"].as_str().unwrap());
         assert_eq!(account.get("/v1/users/me").await.expect(200).json()["email_verified"], false);
+        let flags = json!({"preferences": {"is_admin": true, "admin_access": true, "feature_flags": ["admin_access"]}});
+        let _kept = account.call(http::Method::PATCH, "/v1/users/me/settings", Some(flags.to_string().into())).await;
+        assert_eq!(account.get("/auth/me").await.expect(200).json()["is_admin"], false);
+        assert_eq!(account.get("/v1/admin/users").await.error().1, "admin_required");
     }
 
     async fn an_account_cannot_be_upgraded_nor_its_names_be_had_twice(database: Database) {

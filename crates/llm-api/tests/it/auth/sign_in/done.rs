@@ -15,5 +15,8 @@ on_both_databases! {
         let failed = "/auth/done?error=token_exchange_failed&error_description=Call+0900";
         let page = app.anonymous().get(failed).await.expect(200);
         assert!(page.text().contains("<h1>Not signed in</h1>") && !page.text().contains("0900"), "{}", page.text());
+        assert!(page.text().contains("<a href=\"login\">"), "one begins anew from here");
+        let anew = app.anonymous().header(header::ACCEPT, "text/html,*/*").get("/auth/login").await.expect(302);
+        assert!(anew.headers[header::LOCATION].to_str().unwrap().starts_with(&format!("{ISSUER}/auth/authorize?")));
     }
 }

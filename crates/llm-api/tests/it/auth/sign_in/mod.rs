@@ -1,5 +1,6 @@
 //! The sign-in page, used as a browser without scripts uses it.
 
+mod change_password;
 mod done;
 mod setup;
 mod show;
