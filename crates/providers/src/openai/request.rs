@@ -3,12 +3,16 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::options::{ENABLE_THINKING, Thinking};
 use crate::{
     Call,
     scan::{Member, members},
 };
+
+/// Fields of this server's own: to say null is to leave them out, and no upstream need know them.
+const OURS: [&str; 4] = [ENABLE_THINKING, "conversation", "deep_research", "store_reasoning"];
 
 /// The caller's body for the upstream. `streams` is how the answer is wanted; with `include_usage` a streamed answer is
 /// asked to tell its usage even if the caller did not ask. `thinking` is how the upstream is told whether to think,
@@ -21,7 +25,8 @@ pub(super) fn body(call: &Call, streams: bool, include_usage: bool, thinking: Th
     let asks = streams && include_usage && !call.request.wants_usage();
     let thinks = call.request.enable_thinking.map(|on| (on, thinking.field(on)));
     let thinks = thinks.filter(|_| thinking != Thinking::EnableThinking);
-    if !renames && !flips && !asks && thinks.is_none() {
+    let has_null = memmem::find(&call.body, b"null").is_some();
+    if !renames && !flips && !asks && thinks.is_none() && !has_null {
         return call.body.clone();
     }
     // The body was parsed before, so it is UTF-8.
@@ -29,10 +34,14 @@ pub(super) fn body(call: &Call, streams: bool, include_usage: bool, thinking: Th
     let mut edits = Edits::default();
     let (mut has_stream, mut has_options, mut has_thinking) = (false, false, false);
     let mut missing = usize::from(renames) + usize::from(flips) + usize::from(asks) + 2 * usize::from(thinks.is_some());
-    let mut before = None;
+    let mut kept = None;
     for member in members(text) {
         let end = member.at.end;
-        let before = before.replace(end);
+        if has_null && member.value == "null" && OURS.iter().any(|name| member.is(name)) {
+            edits.remove(text, kept, end);
+            continue;
+        }
+        let before = kept.replace(end);
         if renames && member.is("model") {
             edits.replace(member.at, json(&call.model));
         } else if flips && member.is("stream") {
@@ -43,6 +52,7 @@ pub(super) fn body(call: &Call, streams: bool, include_usage: bool, thinking: Th
             has_options = true;
         } else if thinks.is_some() && member.is(ENABLE_THINKING) {
             edits.remove(text, before, end);
+            kept = before;
         } else if let Some((on, (name, _))) = thinks
             && member.is(name)
         {
@@ -55,9 +65,12 @@ pub(super) fn body(call: &Call, streams: bool, include_usage: bool, thinking: Th
             continue;
         }
         missing -= 1;
-        if missing == 0 {
+        if missing == 0 && !has_null {
             break;
         }
+    }
+    if edits.0.is_empty() && missing == 0 {
+        return call.body.clone();
     }
     let mut front = String::new();
     if flips && !has_stream {
@@ -98,13 +111,15 @@ impl Edits {
         self.0.push((at, with));
     }
 
-    /// Takes the member out that ends at `end`, with a comma; the one before it ends at `before`.
+    /// Takes the member out that ends at `end`, with a comma; the last one before it that stays ends at `before`.
     fn remove(&mut self, text: &str, before: Option<usize>, end: usize) {
         let at = match before {
             Some(before) => before..end,
             None => behind(text, 0, '{')..behind(text, end, ','),
         };
-        self.replace(at, String::new());
+        // Those between were taken out already.
+        let taken = self.0.last().map_or(0, |(last, _)| last.end);
+        self.replace(at.start.max(taken)..at.end, String::new());
     }
 
     /// The text with its replacements, and with `front` behind its opening brace. The object is not empty: it has a
@@ -237,6 +252,26 @@ mod tests {
             assert_eq!((&sent["chat_template_kwargs"], &sent["model"]), (&expected, &json!("n")));
             assert!(sent.get("enable_thinking").is_none() && sent["stream_options"]["include_usage"] == true);
         }
+    }
+
+    #[test]
+    fn what_is_ours_and_null_is_left_out() {
+        let base = r#""model":"m","messages":[{"role":"user","content":"null"}]"#;
+        let first = r#""conversation":null , "enable_thinking" : null,"#;
+        let last = r#", "deep_research":null,"store_\u0072easoning": null"#;
+        for text in [format!("{{{first}{base}}}"), format!("{{{base}{last}}}"), format!("{{{first}{base}{last}}}")] {
+            assert_eq!(sent(&text, "m", false).replace(' ', ""), format!("{{{base}}}"), "{text}");
+            let renamed: Value = serde_json::from_str(&sent(&text, "n", true)).unwrap();
+            let (names, known) = (renamed.as_object().unwrap(), ["messages", "model", "stream", "stream_options"]);
+            assert!(renamed["model"] == "n" && names.keys().all(|name| known.contains(&&**name)), "{renamed}");
+        }
+        // With one that says something among them, and in the words of an upstream.
+        let text = format!(r#"{{"enable_thinking":false,"deep_research":null,{base}}}"#);
+        let expected = format!(r#"{{"reasoning_effort":"none",{base}}}"#);
+        assert_eq!(told(&text, "m", false, Thinking::ReasoningEffort), expected);
+        // What is the upstream's to understand stays, null or not.
+        let text = format!(r#"{{{base},"seed":null,"store":null,"stop":null}}"#);
+        assert_eq!(sent(&text, "m", false), text);
     }
 
     #[test]

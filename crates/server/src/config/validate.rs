@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use http_kit::rate_limits::RouteRate;
 use providers::openai::InvalidOptions;
 use url::Url;
 
 use super::Config;
-use crate::{services::ServiceName, telemetry};
+use crate::{commands::openapi, services::ServiceName, telemetry};
 
 /// The paths at fault, and why.
 pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
@@ -40,9 +41,6 @@ pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
             note(&format!("upstreams[{index}].{field}"), Err(error.to_string()));
         }
     }
-    for (index, own) in config.rate_limits.routes.iter().enumerate() {
-        note(&format!("rate_limits.routes[{index}].route"), own.parse().map(drop));
-    }
     #[cfg(feature = "embedded")]
     for (index, name) in config.embedded.models.iter().enumerate() {
         if let Err(error) = app::embedded::Reference::parse(name) {
@@ -51,9 +49,32 @@ pub(crate) fn check(config: &Config) -> Vec<(String, String)> {
     }
     #[cfg(feature = "embedded")]
     note("embedded.hugging_face", base_url(&config.embedded.hugging_face));
+    found.extend(routes(&config.rate_limits.routes));
     found.extend(out_of_bounds(config));
     found.extend(twice(config));
     found
+}
+
+/// Routes with an allowance of their own that no service has: nobody would notice that it does nothing.
+fn routes(own: &[RouteRate]) -> Vec<(String, String)> {
+    if own.is_empty() {
+        return Vec::new();
+    }
+    // On a thread of its own: some commands read their configuration inside a runtime, which allows no second one.
+    let documents = match std::thread::spawn(openapi::all).join() {
+        Ok(Ok(documents)) => documents,
+        Ok(Err(error)) => return vec![("rate_limits.routes".to_owned(), format!("cannot be checked: {error:#}"))],
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    let is_there = |verb: &str, path: &str| {
+        documents.values().any(|document| document["paths"][path].get(verb.to_ascii_lowercase()).is_some())
+    };
+    let known = |own: &RouteRate| match own.parse()? {
+        (verb, path) if is_there(verb.as_str(), path) => Ok(()),
+        _ => Err(format!("`{}` is no route of this server; `jan-server openapi` lists them", own.route)),
+    };
+    let wrong = |(index, own)| Some((format!("rate_limits.routes[{index}].route"), known(own).err()?));
+    own.iter().enumerate().filter_map(wrong).collect()
 }
 
 /// A day, in seconds: a wait longer than that is a mistake, and far longer ones are no moments that a clock has.

@@ -192,6 +192,14 @@ fn limits_and_proxies_that_cannot_be_followed_are_named() {
     let text = refused(&place);
     assert!(text.contains("rate_limits.chat") && text.contains("between 0 and 1000000"), "{text}");
     assert!(text.contains("rate_limits.routes[0].route") && text.contains("GET /v1/models"), "{text}");
+    let routes = ["GET /v1/modles", "PUT /v1/models", "PATCH /v1/projects/{project_id}"];
+    let routes = routes.map(|route| format!("[[rate_limits.routes]]\nroute = \"{route}\"\nper_minute = 1\n"));
+    let text = refused(&Place::new().file("jan.toml", &routes.concat()));
+    assert!(text.contains("rate_limits.routes[0].route") && text.contains("`GET /v1/modles` is no route"), "{text}");
+    assert!(text.contains("rate_limits.routes[1].route") && !text.contains("rate_limits.routes[2]"), "{text}");
+    // Also where a command reads its configuration inside a runtime.
+    let done = Place::new().file("jan.toml", &routes[0]).run(&["user", "list"]);
+    assert!(done.code != 101 && done.err.contains("rate_limits.routes[0].route"), "{done:?}");
     let place = Place::new().env("JAN_EDGE__TRUSTED_PROXIES", "10.0.0.0/8,proxy.example");
     let text = refused(&place);
     assert!(text.contains("edge.trusted_proxies") && text.contains("`proxy.example`"), "{text}");
