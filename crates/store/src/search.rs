@@ -5,7 +5,7 @@
 //! pairs of characters. Every entry also holds its owner as a word, which lets the index leave other people's out; who
 //! may see what is decided by the tables.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::HashSet, ops::ControlFlow};
 
 use domain::ids::UserId;
 use rusqlite::Connection;
@@ -260,8 +260,8 @@ impl Query {
 }
 
 /// What an entry holds: the owner, and the different words of the text.
-fn terms(owner: &UserId, text: &str) -> BTreeSet<String> {
-    let mut terms = BTreeSet::from([owner_term(owner)]);
+fn terms(owner: &UserId, text: &str) -> HashSet<String> {
+    let mut terms = HashSet::from([owner_term(owner)]);
     for word in words(text) {
         terms.extend(word.kept());
         if terms.len() > MOST_TERMS {
@@ -314,8 +314,15 @@ fn pairs(run: &[char]) -> impl Iterator<Item = String> {
 }
 
 /// The words of a text, in small letters and without accents.
-fn words(text: &str) -> impl Iterator<Item = Word> {
-    let letters = text.nfkd().flat_map(char::to_lowercase).filter(|letter| !is_accent(*letter));
+fn words(text: &str) -> Box<dyn Iterator<Item = Word> + '_> {
+    if text.is_ascii() {
+        // There is nothing to take apart, which takes four times as long as all the rest.
+        return Box::new(words_of(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase()))));
+    }
+    Box::new(words_of(text.nfkd().flat_map(char::to_lowercase).filter(|letter| !is_accent(*letter))))
+}
+
+fn words_of(letters: impl Iterator<Item = char>) -> impl Iterator<Item = Word> {
     let mut letters = letters.take(MOST_CHARACTERS).peekable();
     std::iter::from_fn(move || {
         while letters.next_if(|letter| !is_part_of_word(*letter)).is_some() {}
@@ -368,6 +375,7 @@ mod tests {
         assert_eq!(kept("  Caf\u{e9} DE_FLORE, caf\u{65}\u{301} 2x4!"), ["cafe", "de", "flore", "cafe", "2x4"]);
         assert_eq!(kept("\u{421}\u{427}\u{401}\u{422} \u{fb01}n"), ["\u{441}\u{447}\u{435}\u{442}", "fin"]);
         assert_eq!(kept("\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"), ["\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"]);
+        assert_eq!(kept("Caf\u{e9}-BAR 2X4!"), kept("Cafe-BAR 2X4!"));
         assert_eq!(kept(" !? "), [] as [&str; 0]);
         assert_eq!(kept(&"x".repeat(10_000)), ["x".repeat(LONGEST_TERM)]);
     }
