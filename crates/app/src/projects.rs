@@ -106,7 +106,9 @@ impl Projects {
         self.apply(&mut found.project, change)?;
         if found.project != before {
             found.project.updated_at = self.clock.now();
-            tx.update_project(&found.project).await?.map_err(name_exists)?;
+            if !tx.update_project(&found.project).await?.map_err(name_exists)? {
+                return Err(not_found());
+            }
             tx.commit().await?;
         }
         Ok(found)

@@ -190,8 +190,9 @@ impl Tx {
         Ok(if added > 0 { Ok(()) } else { Err(NameTaken) })
     }
 
-    /// Writes what may change about a project. When the name is taken, the transaction is good for nothing any more.
-    pub async fn update_project(&mut self, project: &Project) -> Result<Result<(), NameTaken>> {
+    /// Writes what may change about a project; `false` when it was deleted meanwhile. When the name is taken, the
+    /// transaction is good for nothing any more.
+    pub async fn update_project(&mut self, project: &Project) -> Result<Result<bool, NameTaken>> {
         let done = query(UPDATE)
             .bind(project.user_id.as_str())
             .bind(project.id.as_str())
@@ -204,7 +205,7 @@ impl Tx {
             .execute(self)
             .await;
         match done {
-            Ok(_) => Ok(Ok(())),
+            Ok(changed) => Ok(Ok(changed > 0)),
             // The only unique key that an update can break.
             Err(StoreError::Taken { .. }) => Ok(Err(NameTaken)),
             Err(error) => Err(error),

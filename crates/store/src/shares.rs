@@ -61,12 +61,23 @@ const LOCK_ALL: &str = "SELECT id FROM shares
 const VIEWED: &str = "UPDATE shares SET view_count = view_count + $2,
         last_viewed_at = CASE WHEN last_viewed_at > $3 THEN last_viewed_at ELSE $3 END
     WHERE id = $1";
-const FORGET_SNAPSHOTS: &str = "DELETE FROM share_snapshots WHERE share_id IN (
-    SELECT s.id FROM shares s JOIN share_snapshots n ON n.share_id = s.id
-    WHERE s.revoked_at <= $1 OR s.expires_at <= $1 LIMIT $2)";
-const FORGET_IMAGES: &str = "DELETE FROM share_images WHERE share_id IN (
-    SELECT s.id FROM shares s JOIN share_images n ON n.share_id = s.id
-    WHERE s.revoked_at <= $1 OR s.expires_at <= $1 LIMIT $2)";
+/// Deletes the rows of dead shares in this table: of ended ones, and of those whose conversation is deleted.
+macro_rules! forget {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ", $table, " WHERE share_id IN (
+                SELECT s.id FROM shares s JOIN ", $table, " n ON n.share_id = s.id
+                    WHERE s.revoked_at <= $1 OR s.expires_at <= $1
+                UNION ALL
+                SELECT s.id FROM conversations c JOIN shares s ON s.conversation_id = c.id
+                    JOIN ", $table, " n ON n.share_id = s.id
+                    WHERE c.deleted_at <= $1
+                LIMIT $2)"
+        )
+    };
+}
+const FORGET_SNAPSHOTS: &str = forget!("share_snapshots");
+const FORGET_IMAGES: &str = forget!("share_images");
 
 /// Which of an owner's shares a list shows.
 #[derive(Clone, Copy, Debug)]

@@ -101,7 +101,12 @@ impl Export {
         stream::try_unfold((self, 0, None), |(export, number, after)| async move {
             let Some((branch, history)) = export.branches.get(number) else { return Ok(None) };
             let page = ItemPage { limit: PAGE, bytes: BYTES, after, order: Order::Asc };
-            let page = export.store.read().await?.items(history, page).await?;
+            let mut reader = export.store.read().await?;
+            let page = reader.items(history, page).await?;
+            let Conversation { user_id, id, .. } = &export.conversation;
+            if page.items.is_empty() && reader.conversation(user_id, id).await?.is_none() {
+                return Err(not_found()); // Deleted meanwhile: what came is not the whole.
+            }
             let begins = after.is_none().then(|| branch.clone());
             let last = page.items.last().map(|item| item.sequence);
             let ends = !page.has_more || last.is_none();

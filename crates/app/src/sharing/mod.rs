@@ -348,8 +348,12 @@ async fn gather_all(reader: &mut Reader, history: &History, gathering: &mut Gath
         }
         read += page.items.len();
         after = page.items.last().map(|item| item.sequence);
-        if !page.has_more || read >= MOST_ITEMS {
+        if !page.has_more {
             return Ok(());
+        }
+        if read >= MOST_ITEMS {
+            let message = format!("What is to be shared has more than {MOST_ITEMS} items.");
+            return Err(Error::new(Kind::TooLarge, "snapshot_too_large", message));
         }
     }
 }

@@ -39,16 +39,16 @@ pub(crate) async fn get(
 
 async fn answer(sharing: &Sharing, headers: &HeaderMap, name: &str, number: u32) -> Result<Response, Error> {
     let share = sharing.see(name).await?;
-    let image = share.image(number).await?;
     let tag = share.tag(&format!("image-{number}"));
-    let content = (!open::knows(headers, &tag)).then(|| {
-        let mut response = Response::new(image.content.into());
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::try_from(image.mime_type).ok().map(|kind| (header::CONTENT_TYPE, kind)));
-        // Opened by itself it is a document: one that does nothing.
-        let policy = HeaderValue::from_static("default-src 'none'; sandbox");
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        response
-    });
-    Ok(open::tagged(&tag, content))
+    if open::knows(headers, &tag) {
+        return Ok(open::tagged(&tag, None));
+    }
+    let image = share.image(number).await?;
+    let mut response = Response::new(image.content.into());
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::try_from(image.mime_type).ok().map(|kind| (header::CONTENT_TYPE, kind)));
+    // Opened by itself it is a document: one that does nothing.
+    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(open::tagged(&tag, Some(response)))
 }

@@ -107,7 +107,7 @@ on_both_databases! {
         assert!(!tx.hold_project(&stranger.id, &project.id).await.unwrap());
         assert!(!tx.delete_project(&stranger.id, &project.id, NOW).await.unwrap());
         let changed = Project { user_id: stranger.id.clone(), name: "mine".to_owned(), ..project.clone() };
-        assert_eq!(tx.update_project(&changed).await.unwrap(), Ok(()));
+        assert_eq!(tx.update_project(&changed).await.unwrap(), Ok(false));
         assert_eq!(tx.project(&user.id, &project.id).await.unwrap(), Some(project));
     }
 
@@ -135,7 +135,8 @@ on_both_databases! {
         assert!(!tx.delete_project(&user.id, &first.id, NOW).await.unwrap());
         assert!(!tx.hold_project(&user.id, &first.id).await.unwrap());
         assert!(tx.hold_project(&user.id, &second.id).await.unwrap());
-        assert_eq!(tx.update_project(&renamed).await.unwrap(), Ok(()), "the name is free again");
+        assert_eq!(tx.update_project(&renamed).await.unwrap(), Ok(true), "the name is free again");
+        assert_eq!(tx.update_project(&first).await.unwrap(), Ok(false), "deleted");
         assert_eq!(tx.project(&user.id, &first.id).await.unwrap(), None);
         assert_eq!(tx.project(&user.id, &second.id).await.unwrap(), Some(renamed));
         tx.commit().await.unwrap();
@@ -156,7 +157,7 @@ on_both_databases! {
             ..project.clone()
         };
         let mut tx = store.write().await.unwrap();
-        assert_eq!(tx.update_project(&changed).await.unwrap(), Ok(()));
+        assert_eq!(tx.update_project(&changed).await.unwrap(), Ok(true));
         tx.commit().await.unwrap();
         assert_eq!(store.read().await.unwrap().project(&user.id, &project.id).await.unwrap(), Some(changed));
     }

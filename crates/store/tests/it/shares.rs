@@ -199,6 +199,10 @@ on_both_databases! {
             assert_eq!(tx.share_snapshot(&share.id).await.unwrap().is_some(), is_left);
             assert_eq!(tx.share_image(&share.id, 1).await.unwrap().is_some(), is_left);
         }
+        assert!(tx.delete_conversation(&user.id, &conversation, NOW + HOUR).await.unwrap());
+        assert!(tx.forget_dead_snapshots(NOW + HOUR, 2).await.unwrap() > 0, "its conversation is deleted");
+        assert!(tx.share_snapshot(&shares[0].id).await.unwrap().is_none());
+        assert!(tx.share_image(&shares[0].id, 1).await.unwrap().is_none());
     }
 }
 

@@ -1,3 +1,8 @@
+use axum::body::Body;
+use futures_util::TryStreamExt as _;
+use http::{Request, header};
+use http_body_util::BodyExt as _;
+
 use super::*;
 
 /// What a file holds: each branch with the texts of its items.
@@ -56,6 +61,22 @@ testkit::on_both_databases! {
         let empty = make(&app, &guest, &json!({})).await;
         let file = guest.get(&format!("{empty}/export")).await.expect(200).json();
         assert_eq!(held(&file), [branch("MAIN", &[])]);
+    }
+
+    async fn one_that_is_deleted_meanwhile_does_not_look_whole(database: Database) {
+        let app = App::on(database).await;
+        let (guest, login) = app.login().await;
+        let path = make(&app, &guest, &json!({})).await;
+        for _ in 0..25 {
+            talk(&guest, &path, &["text"; 20]).await;
+        }
+        let request = Request::get(format!("{path}/export"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", login["access_token"].as_str().unwrap()));
+        let mut answer = guest.open(request.body(Body::empty()).unwrap()).await;
+        answer.body_mut().frame().await.unwrap().unwrap();
+        guest.delete(&path).await.expect(200);
+        let rest: Result<Vec<_>, _> = answer.into_body().into_data_stream().try_collect().await;
+        assert!(rest.is_err(), "it ends like a whole one");
     }
 
     async fn people_can_read_it(database: Database) {

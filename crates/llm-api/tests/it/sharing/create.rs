@@ -53,6 +53,14 @@ on_both_databases! {
         assert_eq!(share["share_options"]["include_images"], true);
     }
 
+    async fn one_with_too_many_items_is_not_shared_in_part(database: Database) {
+        let world = World::new(database).await;
+        let body = json!({"content": [{"type": "text", "text": "x"}]});
+        world.append((0..20_000).map(|_| world.item("completed", "message", Some("user"), &body)).collect()).await;
+        let error = world.guest.post(&world.path(), &json!({})).await.error();
+        assert_eq!(error, (413, "snapshot_too_large".to_owned(), None));
+    }
+
     async fn what_cannot_be_shared_is_refused(database: Database) {
         let world = World::new(database).await;
         for (body, code, param) in [

@@ -65,9 +65,22 @@ impl World {
     }
 
     async fn add_in(&self, status: &str, kind: &str, role: Option<&str>, body: &Value) -> ItemId {
-        let id = ItemId::new(&self.app.clock);
-        let item = NewItem {
-            id: id.clone(),
+        let item = self.item(status, kind, role, body);
+        let id = item.id.clone();
+        self.append(vec![item]).await;
+        id
+    }
+
+    async fn append(&self, items: Vec<NewItem>) {
+        let now = self.app.clock.now();
+        let mut tx = self.app.store.write().await.unwrap();
+        tx.append_items(&self.owner, &self.conversation, None, items, false, now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    fn item(&self, status: &str, kind: &str, role: Option<&str>, body: &Value) -> NewItem {
+        NewItem {
+            id: ItemId::new(&self.app.clock),
             head: Head {
                 kind: kind.to_owned(),
                 role: role.map(str::to_owned),
@@ -79,12 +92,7 @@ impl World {
             making: Making { model: Some("vendor/model-1".to_owned()), ..Making::default() },
             created_at: self.app.clock.now(),
             ended_at: None,
-        };
-        let now = self.app.clock.now();
-        let mut tx = self.app.store.write().await.unwrap();
-        tx.append_items(&self.owner, &self.conversation, None, vec![item], false, now).await.unwrap();
-        tx.commit().await.unwrap();
-        id
+        }
     }
 
     fn path(&self) -> String {
