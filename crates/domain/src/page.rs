@@ -48,7 +48,7 @@ impl PageRequest {
     /// Reads a page request as it came in a query string.
     ///
     /// # Errors
-    /// `invalid_parameter` with `limit` or `order` as the field.
+    /// `invalid_parameter` with `limit` or `order` as the field; `invalid_cursor`.
     pub fn parse(limit: Option<&str>, after: Option<String>, order: Option<&str>) -> Result<Self, Error> {
         let limit = match limit {
             None => DEFAULT_LIMIT,
@@ -59,6 +59,9 @@ impl PageRequest {
                 }
             },
         };
+        if after.as_ref().is_some_and(|after| after.contains(char::is_control)) {
+            return Err(Error::invalid("invalid_cursor", "after is no id.").param("after"));
+        }
         let order = match order {
             None | Some("desc") => Order::Desc,
             Some("asc") => Order::Asc,

@@ -71,6 +71,9 @@ pub enum StoreError {
         /// What the database says.
         source: Box<StoreError>,
     },
+    /// A text holds the character NUL, which PostgreSQL does not keep.
+    #[error("a text holds the character NUL")]
+    Nul,
     /// A row holds what no server wrote.
     #[error("a row's {column} cannot be read")]
     Corrupt {
@@ -169,6 +172,7 @@ impl StoreError {
 impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         let message = match error {
+            StoreError::Nul => return Self::invalid("invalid_request", "A text holds the character NUL."),
             StoreError::Unavailable(_) | StoreError::Closed(_) => "The database does not answer at the moment.",
             StoreError::Contended(_) => "Somebody else was changing the same at this moment. Try again.",
             StoreError::Full(_) | StoreError::Disk(_) => "The server cannot store anything at the moment.",

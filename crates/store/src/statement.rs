@@ -165,6 +165,8 @@ impl<'a> Value<'a> {
         Ok(match self {
             Self::Integer(value) => query.bind(value),
             Self::Boolean(value) => query.bind(value),
+            // PostgreSQL keeps none, and would call it a fault of the server's.
+            Self::Text(Some(text)) if text.contains('\0') => return Err(StoreError::Nul),
             Self::Text(value) => query.bind(value),
             Self::Bytes(value) => query.bind(value),
             Self::Json(value) => query.bind(Jsonb(value.map_err(|error| StoreError::Statement(error.into()))?)),

@@ -29,6 +29,8 @@ pub struct Hints {
     pub memories: Vec<String>,
     /// The preferred language's tag.
     pub language: Option<String>,
+    /// Whether what the user asks to have remembered is kept: an API key may lack the scope.
+    pub may_remember: bool,
 }
 
 impl Hints {
@@ -58,6 +60,7 @@ impl Hints {
             persona: persona.map(|(_, persona)| persona).filter(|persona| !persona.is_empty()),
             memories: memories.unwrap_or_default(),
             language: accept_language.and_then(first_language),
+            may_remember: false,
         })
     }
 

@@ -232,7 +232,7 @@ impl Prompt {
         };
         if let Some(person) = person.as_ref().filter(|_| remembers) {
             let project = bound.and_then(|bound| bound.project);
-            if bound.is_none_or(|bound| bound.keep) {
+            if hints.may_remember && bound.is_none_or(|bound| bound.keep) {
                 applied.extend(self.remember(caller, settings, project, &facts.question).await?);
             }
             told.extend(memories.recall(person, project, &facts.question).await);

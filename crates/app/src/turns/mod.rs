@@ -32,7 +32,10 @@ use futures_util::Stream;
 use store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use wire::openai::{chat::ChatRequest, items::ItemIn};
+use wire::openai::{
+    chat::{ChatRequest, request::ConversationRef},
+    items::ItemIn,
+};
 
 use self::{
     answer::{Ending, Gathered},
@@ -140,6 +143,16 @@ struct Ask<'a> {
     /// How many messages the question has.
     question: usize,
     hints: Hints,
+}
+
+/// Whether a chat goes on with a conversation that is there: the model is told what was said.
+pub fn goes_on(request: &ChatRequest) -> bool {
+    request.conversation.as_ref().is_some_and(|wish| named(wish).is_some_and(|id| id != TEMPORARY))
+}
+
+/// The id that a wish for a conversation names.
+fn named(wish: &ConversationRef) -> Option<&str> {
+    wish.id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// What is done with an answer.
@@ -337,7 +350,7 @@ impl Turns {
     async fn ground(&self, caller: &Principal, request: &ChatRequest, referrer: Option<&str>) -> Result<Ground> {
         let wish = request.conversation.clone().unwrap_or_default();
         let keeps = request.store.unwrap_or(true);
-        let id = wish.id.as_deref().filter(|id| !id.is_empty());
+        let id = named(&wish);
         if id == Some(TEMPORARY) {
             return Ok(Ground { conversation: None, place: None, history: Recent::none() });
         }

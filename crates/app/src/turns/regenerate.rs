@@ -43,6 +43,8 @@ pub struct Again {
     pub max_tokens: Option<i64>,
     /// Whether the answer comes in chunks as it is made.
     pub stream: bool,
+    /// As [`Hints::may_remember`].
+    pub may_remember: bool,
 }
 
 /// What asking again made.
@@ -219,7 +221,7 @@ impl Turns {
             said: told.finish(),
             is_all: asked.is_all,
             question: 1,
-            hints: Hints::default(),
+            hints: Hints { may_remember: again.may_remember, ..Hints::default() },
         };
         let (owner, question, about) = (asked.owner.clone(), asked.question.id.clone(), asked.question.id.clone());
         let report: super::Report = Box::new(move |kept| show(&regenerated(kept, about)));

@@ -30,14 +30,17 @@ fn request(question: &str) -> ChatRequest {
     serde_json::from_value(json!({"model": "m", "messages": [{"role": "user", "content": question}]})).unwrap()
 }
 
+fn hints() -> Hints {
+    Hints { may_remember: true, ..Hints::default() }
+}
+
 fn bound(project: Option<&ProjectId>) -> Bound<'_> {
     Bound { project, instruction: None, keep: true }
 }
 
 /// What is told and which modules speak.
 async fn told(prompt: &Prompt, user: &UserId, project: Option<&ProjectId>, question: &str) -> (String, String) {
-    let composed =
-        prompt.compose(user, Some(bound(project)), &Hints::default(), &request(question), None).await.unwrap();
+    let composed = prompt.compose(user, Some(bound(project)), &hints(), &request(question), None).await.unwrap();
     let header = composed.header().unwrap_or_default();
     (composed.text, header)
 }
@@ -82,7 +85,7 @@ on_both_databases! {
         let composed = {
             let bound = Bound { project: Some(&project), instruction: Some("Answer in verse."), keep: true };
             let request = request("What is my thesis about? Was I in Athens?");
-            prompt.compose(&user, Some(bound), &Hints::default(), &request, None).await.unwrap()
+            prompt.compose(&user, Some(bound), &hints(), &request, None).await.unwrap()
         };
         assert_eq!(composed.applied, ["timing", "project_instruction", "user_profile", "memory"]);
         let text = &composed.text;
@@ -103,11 +106,11 @@ on_both_databases! {
         let prompt = prompt(&store, &clock);
         let asking = request("Remember that the deadline is in May.");
         let temporary = Some(Bound { keep: false, ..Bound::default() });
-        let composed = prompt.compose(&user, temporary, &Hints::default(), &asking, None).await.unwrap();
+        let composed = prompt.compose(&user, temporary, &hints(), &asking, None).await.unwrap();
         assert_eq!(composed.applied, ["timing"]);
-        let composed = prompt.compose(&user, Some(bound(Some(&project))), &Hints::default(), &asking, None).await.unwrap();
+        let composed = prompt.compose(&user, Some(bound(Some(&project))), &hints(), &asking, None).await.unwrap();
         assert_eq!(composed.applied, ["timing", "memory_saved"]);
-        let again = prompt.compose(&user, Some(bound(Some(&project))), &Hints::default(), &asking, None).await.unwrap();
+        let again = prompt.compose(&user, Some(bound(Some(&project))), &hints(), &asking, None).await.unwrap();
         assert_eq!(again.applied.last(), Some(&"memory_saved"), "it is known already");
         let page = PageRequest { limit: 9, ..PageRequest::default() };
         let kept = prompt.memories().list(&user, &MemoryFilter::default(), &page).await.unwrap().items;
@@ -176,7 +179,7 @@ on_both_databases! {
         let prompt = prompt(&store, &clock);
         let mut asking = request("Why?");
         asking.deep_research = Some(true);
-        let hints = Hints::default();
+        let hints = hints();
         let error = prompt.compose(&user, Some(bound(None)), &hints, &asking, Some(false)).await.unwrap_err();
         assert_eq!((error.code(), error.param_name()), ("invalid_parameter", Some("deep_research")));
         let composed = prompt.compose(&user, Some(bound(None)), &hints, &asking, Some(true)).await.unwrap();

@@ -1,11 +1,11 @@
 //! `POST /v1/chat/completions`: answer a chat (E12).
 
-use app::turns::{Reply, Turns};
+use app::turns::{self, Reply, Turns};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::scope::{ChatWrite, ConversationsWrite};
+use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite, MemoriesWrite};
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use http_kit::{Also, Caller, LogFields, ReadJson, RequestId, Result, error::ErrorEnvelope, sse};
 use wire::openai::chat::{ChatRequest, Chunk, Completion as Answer};
@@ -62,9 +62,9 @@ const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
 )]
 pub(crate) async fn create(
     caller: Caller<ChatWrite>,
-    keeps: Also<ConversationsWrite>,
+    (keeps, reads, remembers): (Also<ConversationsWrite>, Also<ConversationsRead>, Also<MemoriesWrite>),
     State(turns): State<Turns>,
-    Asked { hints, referrer }: Asked,
+    Asked { mut hints, referrer }: Asked,
     fields: LogFields,
     request_id: RequestId,
     ReadJson(request, body): ReadJson<Box<ChatRequest>>,
@@ -72,6 +72,10 @@ pub(crate) async fn create(
     if request.conversation.is_some() {
         keeps.check()?;
     }
+    if turns::goes_on(&request) {
+        reads.check()?;
+    }
+    hints.may_remember = remembers.check().is_ok();
     let answer = turns.answer(&caller, &hints, referrer.as_deref(), request, body, LogNotes(fields)).await?;
     let mut response = match answer.reply {
         Reply::Whole(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),

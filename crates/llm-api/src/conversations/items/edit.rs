@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::scope::{ChatWrite, ConversationsWrite};
+use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite, MemoriesWrite};
 use http_kit::{Also, Caller, Json, LogFields, Path, RequestId, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -96,6 +96,9 @@ enum Either {
     Regenerated(regenerate::View),
 }
 
+/// What an edit needs that has the model answer, and what it may do besides.
+type AsksModel = (Also<ChatWrite>, Also<ConversationsRead>, Also<MemoriesWrite>);
+
 /// Edit a message.
 ///
 /// What the user said begins a new branch, which becomes `MAIN` and ends with the edited message; what was `MAIN` is kept
@@ -121,7 +124,7 @@ enum Either {
 )]
 pub(crate) async fn edit(
     caller: Caller<ConversationsWrite>,
-    chats: Also<ChatWrite>,
+    (chats, reads, remembers): AsksModel,
     State(turns): State<Turns>,
     Path((id, item)): Path<(String, String)>,
     fields: LogFields,
@@ -133,9 +136,11 @@ pub(crate) async fn edit(
         return Ok(Json(View::from(edited)).into_response());
     }
     chats.check()?;
+    reads.check()?;
     let Request { content, model, temperature, max_tokens, stream, .. } = request;
     let stream = stream.unwrap_or(false);
-    let again = Again { content: Some(content), model, temperature, max_tokens, stream };
+    let may_remember = remembers.check().is_ok();
+    let again = Again { content: Some(content), model, temperature, max_tokens, stream, may_remember };
     let made = turns.regenerate(&caller, &id, &item, &again, LogNotes(fields), Box::new(show)).await?;
     Ok(answer(made, request_id))
 }
@@ -160,12 +165,12 @@ pub(crate) async fn edit(
 )]
 pub(crate) async fn alias(
     caller: Caller<ConversationsWrite>,
-    chats: Also<ChatWrite>,
+    may: AsksModel,
     turns: State<Turns>,
     path: Path<(String, String)>,
     fields: LogFields,
     request_id: RequestId,
     request: Json<Request>,
 ) -> Result<Response> {
-    edit(caller, chats, turns, path, fields, request_id, request).await
+    edit(caller, may, turns, path, fields, request_id, request).await
 }

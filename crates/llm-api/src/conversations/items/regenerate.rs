@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use domain::{
     Error,
-    scope::{ChatWrite, ConversationsWrite},
+    scope::{ChatWrite, ConversationsRead, ConversationsWrite},
 };
 use http_kit::{Also, Caller, Json, LogFields, MaybeJson, Path, RequestId, Result, sse};
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ pub(super) fn answer(made: Outcome, request_id: RequestId) -> Response {
 )]
 pub(crate) async fn regenerate(
     caller: Caller<ConversationsWrite>,
-    chats: Also<ChatWrite>,
+    (chats, reads): (Also<ChatWrite>, Also<ConversationsRead>),
     State(turns): State<Turns>,
     Path((id, item)): Path<(String, String)>,
     fields: LogFields,
@@ -165,7 +165,10 @@ pub(crate) async fn regenerate(
         return Ok(Json(View::from(&made)).into_response());
     }
     chats.check()?;
-    let again = Again { content: None, model, temperature, max_tokens, stream: stream.unwrap_or(false) };
+    reads.check()?;
+    let stream = stream.unwrap_or(false);
+    // What the question asks to have remembered was so when it was asked.
+    let again = Again { content: None, model, temperature, max_tokens, stream, may_remember: false };
     let made = turns.regenerate(&caller, &id, &item, &again, LogNotes(fields), Box::new(show)).await?;
     Ok(answer(made, request_id))
 }

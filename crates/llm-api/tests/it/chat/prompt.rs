@@ -221,6 +221,40 @@ testkit::on_both_databases! {
         assert_eq!(thinks(body).await, None, "preferences are for conversations");
     }
 
+    async fn a_key_remembers_and_goes_on_only_as_its_scopes_allow(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let key = async |scopes: &[&str]| {
+            let wish = json!({"name": "k", "scopes": scopes});
+            let made = guest.post("/auth/api-keys", &wish).await.expect(201).json();
+            app.anonymous().api_key(made["key"].as_str().unwrap())
+        };
+        let remembered = async || {
+            let page = guest.get("/v1/users/me/memories").await.expect(200).json();
+            page["data"].as_array().unwrap().len()
+        };
+        let mut body = question("Remember that I like tea");
+        body["conversation"] = json!({});
+        let writes = key(&["chat:write", "conversations:write"]).await;
+        let answer = writes.post(PATH, &body).await.expect(200).json();
+        assert_eq!(remembered().await, 0, "a memory needs memories:write");
+        let all = key(&["chat:write", "conversations:write", "conversations:read", "memories:write"]).await;
+        all.post(PATH, &body).await.expect(200);
+        assert_eq!(remembered().await, 1);
+
+        let id = &answer["conversation"]["id"];
+        body["conversation"] = id.clone();
+        assert_eq!(writes.post(PATH, &body).await.error().1, "insufficient_scope", "the model is told what was said");
+        let items = format!("/v1/conversations/{}/items", id.as_str().unwrap());
+        let item = guest.get(&format!("{items}?limit=1")).await.expect(200).json()["data"][0]["id"].clone();
+        let again = format!("{items}/{}/regenerate", item.as_str().unwrap());
+        assert_eq!(writes.post(&again, &json!({})).await.error().1, "insufficient_scope");
+        body["conversation"] = json!("TEMPORARY_CHAT_ID");
+        writes.post(PATH, &body).await.expect(200);
+        all.post(&again, &json!({})).await.expect(200);
+    }
+
     async fn dialects_of_clients_are_understood(database: Database) {
         let upstream = Upstream::start().await;
         let app = App::serving_on(database, &upstream).await;

@@ -82,6 +82,7 @@ testkit::on_both_databases! {
             (&*long, "invalid_parameter", "q"),
             (&*foreign, "invalid_cursor", "after"),
             ("after=msg_0000000000000000", "invalid_cursor", "after"),
+            ("after=%00", "invalid_cursor", "after"),
         ] {
             let error = guest.get(&format!("{PATH}?{query}")).await.error();
             assert_eq!(error, (400, code.to_owned(), Some(param.to_owned())), "{query}");

@@ -60,6 +60,7 @@ on_both_databases! {
             ("archived=perhaps", "invalid_parameter", "archived"),
             ("favorite=1", "invalid_parameter", "favorite"),
             ("after=proj_0123456789abcdef", "invalid_cursor", "after"),
+            ("after=%00", "invalid_cursor", "after"),
             (&foreign, "invalid_cursor", "after"),
         ] {
             let error = guest.get(&format!("{PATH}?{query}")).await.error();

@@ -36,6 +36,7 @@ on_both_databases! {
             ("order=up", "invalid_parameter", "order"),
             ("after=key_00000000000000000000", "invalid_cursor", "after"),
             ("after=%27%20OR%201", "invalid_cursor", "after"),
+            ("after=%00", "invalid_cursor", "after"),
             ("include_revoked=perhaps", "invalid_parameter", "include_revoked"),
         ] {
             let error = guest.get(&format!("/auth/api-keys?{query}")).await.error();
