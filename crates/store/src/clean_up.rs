@@ -12,6 +12,12 @@ pub enum CleanUp {
     Expired = 0x6a61_6e5f_636c_6561,
     /// Guests who do not come back.
     IdleGuests = 0x6a61_6e5f_636c_6775,
+    /// Conversations and projects that were deleted.
+    Deleted = 0x6a61_6e5f_636c_6465,
+    /// What dead shares showed.
+    DeadShares = 0x6a61_6e5f_636c_7368,
+    /// Answers to requests that are done once.
+    IdempotencyKeys = 0x6a61_6e5f_636c_696b,
 }
 
 impl Tx {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::{Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use store::CleanUp;
 use tokio_util::sync::CancellationToken;
 
 use super::Conversations;
@@ -49,6 +50,9 @@ impl Conversations {
         let before = Timestamp::from_micros(self.clock.now().micros() - kept);
         loop {
             let mut tx = self.store.write().await?;
+            if !tx.lock_clean_up(CleanUp::Deleted).await? {
+                return Ok(());
+            }
             let removed = tx.purge_conversations(before, BATCH).await? + tx.purge_projects(before, BATCH).await?;
             tx.commit().await?;
             if removed == 0 {

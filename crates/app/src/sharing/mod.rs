@@ -19,7 +19,7 @@ use domain::{
     page::{Order, Page, PageRequest},
     share::{Image, Name, Share, Slug},
 };
-use store::{History, ItemPage, OpenShare, Reader, ShareFilter, Store};
+use store::{CleanUp, History, ItemPage, OpenShare, Reader, ShareFilter, Store};
 use tokio_util::sync::CancellationToken;
 use wire::share::{Message, Snapshot};
 
@@ -121,6 +121,9 @@ impl Sharing {
     pub async fn forget_dead(&self) -> Result<()> {
         loop {
             let mut tx = self.0.store.write().await?;
+            if !tx.lock_clean_up(CleanUp::DeadShares).await? {
+                return Ok(());
+            }
             let forgotten = tx.forget_dead_snapshots(self.0.clock.now(), CLEAN_BATCH).await?;
             tx.commit().await?;
             if forgotten < u64::from(CLEAN_BATCH) {

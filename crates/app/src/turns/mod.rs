@@ -23,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    Clock, Error, Principal, Result,
+    Clock, Error, Kind, Principal, Result,
     conversation::Conversation,
     ids::{ConversationId, UserId},
     item::Making,
@@ -365,7 +365,10 @@ impl Turns {
         let mut reader = self.0.store.read().await?;
         let id = ConversationId::parse(id).map_err(|error| error.param("conversation"))?;
         let found = conversations::history(&mut reader, &caller.user_id, &id, wish.branch.as_deref()).await;
-        let (conversation, history) = found.map_err(|error| error.param("conversation"))?;
+        let (conversation, history) = found.map_err(|error| match error.kind() {
+            Kind::NotFound => error.param("conversation"),
+            _ => error,
+        })?;
         let recent = recent(&mut reader, &history, None, window).await?;
         let place = keeps.then_some(Place::End(history));
         Ok(Ground { conversation: Some(conversation), place, history: recent })

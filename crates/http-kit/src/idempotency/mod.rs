@@ -26,7 +26,7 @@ use domain::{Clock, Error, Kind, Principal};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use store::{Holder, IdempotentRequest, Store};
+use store::{CleanUp, Holder, IdempotentRequest, Store};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
@@ -115,6 +115,9 @@ impl Idempotency {
     pub async fn clean(&self) -> store::Result<()> {
         loop {
             let mut tx = self.0.store.write().await?;
+            if !tx.lock_clean_up(CleanUp::IdempotencyKeys).await? {
+                return Ok(());
+            }
             let forgotten = tx.delete_expired_idempotency_keys(self.0.clock.now(), CLEAN_BATCH).await?;
             tx.commit().await?;
             if forgotten < u64::from(CLEAN_BATCH) {
