@@ -1,8 +1,9 @@
 //! The database: one SQL text for SQLite and PostgreSQL.
 //!
 //! [`Store`] opens the database and hands out two things: a [`Reader`] to look, and a [`Tx`] to change. A `Tx` can do
-//! whatever a `Reader` can; dropped without [`Tx::commit`] it leaves no trace. Functions are grouped by table, one file
-//! each, one statement each; what belongs to somebody takes its owner first.
+//! whatever a `Reader` can; dropped without [`Tx::commit`] it leaves no trace. Each table has a file with its statements, each
+//! a constant, and a function for what is done with them, of one statement where one does; what joins several tables (a
+//! conversation's history, the search, the clean-up) has a file of its own. What belongs to somebody takes its owner first.
 //!
 //! Statements use what both engines share: `$1` parameters, `ON CONFLICT`, `RETURNING`, JSON as a whole. Times are
 //! microseconds from the caller's clock, ids are made by `domain::ids`. Where the engines must differ, the function

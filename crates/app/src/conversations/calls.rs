@@ -46,7 +46,7 @@ impl Conversations {
     /// Notes what became of a call of an MCP tool, on every branch that shows it.
     ///
     /// # Errors
-    /// 400 that names the field, `invalid_id`, `item_not_found`.
+    /// 400 that names the field, `invalid_id`, `conversation_not_found`, `item_not_found`.
     pub async fn finish_call(&self, caller: &Principal, id: &str, call_id: &str, change: &CallChange) -> Result<Item> {
         let (owner, id) = (&caller.user_id, ConversationId::parse(id)?);
         if !STATUSES.contains(&change.status.as_str()) {
