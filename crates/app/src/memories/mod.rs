@@ -20,6 +20,7 @@ use store::{MemoryFilter, MemoryPlace, Reader, StoreError};
 use crate::{conversations::project_not_found, prompt::People};
 
 pub use similarity::{BoxFuture, Embedder};
+pub(crate) use text::{check, digest};
 
 /// The use-cases. Clones share everything.
 #[derive(Clone)]
@@ -260,7 +261,7 @@ fn known_already() -> Error {
 }
 
 #[cold]
-fn limit_reached() -> Error {
+pub(crate) fn limit_reached() -> Error {
     let message = format!("A user has at most {MAX_OF_USER} memories: forget some first.");
     Error::invalid("memory_limit_reached", message)
 }

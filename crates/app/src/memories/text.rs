@@ -9,7 +9,7 @@ use crate::text::one_line;
 ///
 /// # Errors
 /// `missing_parameter` for none, `invalid_parameter` for too much.
-pub(super) fn check(content: &str) -> Result<String> {
+pub(crate) fn check(content: &str) -> Result<String> {
     let content = one_line(content);
     if content.is_empty() {
         return Err(Error::invalid_parameter("content", "content needs a text."));
@@ -21,7 +21,7 @@ pub(super) fn check(content: &str) -> Result<String> {
 }
 
 /// What two texts that say the same have in common: their letters, in whatever case, without the marks at the end.
-pub(super) fn digest(content: &str) -> [u8; 32] {
+pub(crate) fn digest(content: &str) -> [u8; 32] {
     let plainest = content.to_lowercase();
     let plainest = plainest.trim_end_matches(['.', '!', ' ']);
     let mut digest = [0; 32];

@@ -1,5 +1,5 @@
-//! Taking everything along: a user's projects and conversations as a file, and from a file of this server or of `ChatGPT`
-//! to a user.
+//! Taking everything along: a user's settings, projects, memories and conversations as a file, and from a file of this
+//! server or of `ChatGPT` to a user.
 //!
 //! The file is JSON Lines; each line says what it is. A line with a conversation is what the endpoint that exports one
 //! answers with, so that either can be imported.
@@ -8,6 +8,7 @@ mod chatgpt;
 mod file;
 mod mend;
 mod own;
+mod personal;
 mod rebuild;
 mod whole;
 
@@ -18,17 +19,24 @@ use domain::{
     Clock, Error, Kind, Principal, Result,
     conversation::Sort,
     ids::{ConversationId, ProjectId, UserId},
+    memory::{MAX_OF_USER, Memory},
     page::{MAX_LIMIT, Order, PageRequest},
     project::{Filter, Project},
 };
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
-use store::Store;
+use futures_util::{Stream, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Map, Value, value::RawValue};
+use store::{ChangedSettings, Store};
 use tokio::sync::mpsc;
 
-use crate::conversations::{Conversations, Export, FORMAT, ListRequest, Which, hold_project};
-use whole::{Names, Whole};
+use self::{
+    personal::{MemoryLine, SettingsLine},
+    whole::{Names, Whole},
+};
+use crate::{
+    conversations::{Conversations, Export, FORMAT, ListRequest, Which, hold_project},
+    memories,
+};
 
 /// The newest form of lines that is read and written.
 const VERSION: u32 = 1;
@@ -47,8 +55,12 @@ pub struct Transfer {
 
 /// A part of an exported file.
 pub enum Exported {
+    /// A line with the settings.
+    Settings(Bytes),
     /// A line with a project.
     Project(Bytes),
+    /// A line with a memory.
+    Memory(Bytes),
     /// A conversation, whose [JSON](Export::json) is a line.
     Conversation(Box<Export>),
 }
@@ -65,6 +77,10 @@ pub enum Imported {
     },
     /// The project is there.
     Project,
+    /// It is remembered.
+    Memory,
+    /// The settings are the user's.
+    Settings,
     /// It was there before, and is as it was.
     Known,
     /// It could not be read or kept.
@@ -91,16 +107,12 @@ impl Transfer {
         Self { store, clock, conversations }
     }
 
-    /// All projects and conversations of the caller's, oldest first. What is deleted meanwhile is left out.
+    /// The caller's settings, projects, memories and conversations, each oldest first. What is deleted meanwhile is left out.
     pub fn export(&self, caller: &Principal) -> impl Stream<Item = Result<Exported>> {
-        let owner = caller.user_id.clone();
-        let projects = self.projects(owner).and_then(async |project| {
-            let mut line = serde_json::to_vec(&own::ProjectLine::from(project)).map_err(Error::internal)?;
-            line.push(b'\n');
-            Ok(Exported::Project(line.into()))
-        });
         let caller = caller.clone();
-        let conversations = self.ids(caller.clone()).try_filter_map(move |id| {
+        let lines = self.lines(caller.user_id.clone()).map_ok(|lines| stream::iter(lines.into_iter().map(Ok)));
+        let ids = self.ids(caller.clone()).map_ok(|ids| stream::iter(ids.into_iter().map(Ok)));
+        let conversations = ids.try_flatten_stream().try_filter_map(move |id| {
             let (conversations, caller) = (self.conversations.clone(), caller.clone());
             async move {
                 match conversations.export(&caller, id.as_str(), Which::All).await {
@@ -110,36 +122,47 @@ impl Transfer {
                 }
             }
         });
-        projects.chain(conversations)
+        lines.try_flatten_stream().chain(conversations)
     }
 
-    fn projects(&self, owner: UserId) -> impl Stream<Item = Result<Project>> {
-        let pages = stream::try_unfold(Some(whole_page()), move |page| {
-            let owner = owner.clone();
-            async move {
-                let Some(page) = page else { return Ok(None) };
-                let found = self.store.read().await?.projects(&owner, &Filter::default(), &page).await?;
-                let found = found.map(|page| (page.items, page.has_more)).unwrap_or_default();
-                let next = found.0.last().filter(|_| found.1).map(|last| after(&last.project.id.to_string()));
-                Ok::<_, Error>(Some((stream::iter(found.0.into_iter().map(|found| Ok(found.project))), next)))
-            }
-        });
-        pages.try_flatten()
+    /// Everything but the conversations.
+    async fn lines(&self, owner: UserId) -> Result<Vec<Exported>> {
+        let mut lines = Vec::new();
+        let mut reader = self.store.read().await?;
+        let (settings, memories) =
+            (reader.user_settings(&owner).await?, reader.all_memories(&owner, MAX_OF_USER).await?);
+        drop(reader);
+        if let Some(changed) = settings {
+            lines.push(Exported::Settings(line(&SettingsLine::from(changed.changes))?));
+        }
+        for project in self.projects(&owner).await? {
+            lines.push(Exported::Project(line(&own::ProjectLine::from(project))?));
+        }
+        // Behind the projects that they are for.
+        for memory in memories.into_iter().rev() {
+            lines.push(Exported::Memory(line(&MemoryLine::from(memory))?));
+        }
+        Ok(lines)
     }
 
-    fn ids(&self, caller: Principal) -> impl Stream<Item = Result<ConversationId>> {
-        let pages = stream::try_unfold(Some(whole_page()), move |page| {
-            let caller = caller.clone();
-            async move {
-                let Some(page) = page else { return Ok(None) };
-                let request = ListRequest { page, sort: Sort::Created, ..ListRequest::default() };
-                let found = self.conversations.list(&caller, &request).await?;
-                let ids: Vec<_> = found.items.into_iter().map(|conversation| conversation.id).collect();
-                let next = ids.last().filter(|_| found.has_more).map(|last| after(last.as_str()));
-                Ok::<_, Error>(Some((stream::iter(ids.into_iter().map(Ok)), next)))
+    async fn projects(&self, owner: &UserId) -> Result<Vec<Project>> {
+        let page = async |request: PageRequest| {
+            let found = self.store.read().await?.projects(owner, &Filter::default(), &request).await?;
+            Ok(found.map(|page| (page.items.into_iter().map(|found| found.project).collect(), page.has_more)))
+        };
+        all(page, |project: &Project| project.id.as_str()).await
+    }
+
+    async fn ids(&self, caller: Principal) -> Result<Vec<ConversationId>> {
+        let page = async |page: PageRequest| {
+            let request = ListRequest { page, sort: Sort::Created, ..ListRequest::default() };
+            match self.conversations.list(&caller, &request).await {
+                Ok(page) => Ok(Some((page.items.into_iter().map(|found| found.id).collect(), page.has_more))),
+                Err(error) if error.code() == "invalid_cursor" => Ok(None),
+                Err(error) => Err(error),
             }
-        });
-        pages.try_flatten()
+        };
+        all(page, |id: &ConversationId| id.as_str()).await
     }
 
     /// Gives everything that a file holds to a user; what became of each part is told as it goes. What was imported
@@ -180,6 +203,10 @@ impl Transfer {
         match probe.format.as_deref() {
             Some(FORMAT) => self.import_conversation(owner, &own::conversation(&json)?, projects).await,
             Some(own::PROJECT) => self.import_project(owner, own::project(&json, owner)?, projects).await,
+            Some(personal::MEMORY) => {
+                self.import_memory(owner, personal::memory(&json, owner, &self.clock)?, projects).await
+            }
+            Some(personal::SETTINGS) => self.import_settings(owner, personal::settings(&json)?).await,
             None if probe.mapping.is_some() => {
                 let whole = chatgpt::conversation(&json, self.clock.now())?;
                 self.import_conversation(owner, &whole, projects).await
@@ -195,6 +222,14 @@ impl Transfer {
         projects: &HashMap<ProjectId, ProjectId>,
     ) -> Result<Imported> {
         let project = whole.project.as_ref().map(|project| projects.get(project).unwrap_or(project));
+        // By any of its ids: the first may have been taken then, and be free again.
+        let mut reader = self.store.read().await?;
+        for nth in 0..NAMES {
+            if reader.conversation(owner, &Names { owner, nth }.conversation(whole)).await?.is_some() {
+                return Ok(Imported::Known);
+            }
+        }
+        drop(reader);
         for nth in 0..NAMES {
             let names = Names { owner, nth };
             let mut tx = self.store.write().await?;
@@ -221,8 +256,7 @@ impl Transfer {
         known: &mut HashMap<ProjectId, ProjectId>,
     ) -> Result<Imported> {
         let source = project.id.clone();
-        let mut of_name = std::pin::pin!(self.projects(owner.clone()));
-        while let Some(other) = of_name.try_next().await? {
+        for other in self.projects(owner).await? {
             if other.id == source || other.name.to_lowercase() == project.name.to_lowercase() {
                 known.insert(source, other.id);
                 return Ok(Imported::Known);
@@ -239,17 +273,108 @@ impl Transfer {
         }
         Err(Error::invalid("id_taken", "A project of this name was made at the same moment."))
     }
+
+    async fn import_memory(
+        &self,
+        owner: &UserId,
+        mut memory: Memory,
+        projects: &HashMap<ProjectId, ProjectId>,
+    ) -> Result<Imported> {
+        memory.project_id = memory.project_id.map(|project| projects.get(&project).cloned().unwrap_or(project));
+        let project = memory.project_id.as_ref();
+        let digest = memories::digest(&memory.content);
+        let mut tx = self.store.write().await?;
+        tx.lock_user(owner).await?;
+        if let Some(project) = project
+            && !tx.has_project(owner, project).await?
+        {
+            return Err(Error::invalid_parameter("project_id", "The project that it is remembered for is not there."));
+        }
+        if tx.memory_by_digest(owner, project, &digest).await?.is_some() {
+            return Ok(Imported::Known);
+        }
+        if tx.count_memories(owner).await? >= u64::from(MAX_OF_USER) {
+            return Err(memories::limit_reached());
+        }
+        if !tx.insert_memory(&memory, &digest).await? {
+            return Ok(Imported::Known);
+        }
+        tx.commit().await?;
+        Ok(Imported::Memory)
+    }
+
+    /// Keeps settings where the user has none but the usual ones.
+    async fn import_settings(&self, owner: &UserId, changes: Map<String, Value>) -> Result<Imported> {
+        let mut tx = self.store.write().await?;
+        tx.lock_user(owner).await?;
+        if tx.user_settings(owner).await?.is_some() {
+            return Ok(Imported::Known);
+        }
+        tx.put_user_settings(owner, &ChangedSettings { changes, updated_at: self.clock.now() }).await?;
+        tx.commit().await?;
+        Ok(Imported::Settings)
+    }
 }
 
-fn whole_page() -> PageRequest {
-    PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc }
+/// A line of a file.
+fn line(value: &impl Serialize) -> Result<Bytes> {
+    let mut line = serde_json::to_vec(value).map_err(Error::internal)?;
+    line.push(b'\n');
+    Ok(line.into())
 }
 
-fn after(id: &str) -> PageRequest {
-    PageRequest { after: Some(id.to_owned()), ..whole_page() }
+/// All of a list, oldest first, page by page: none comes when what it would begin behind is deleted, and then it begins behind
+/// what was before that.
+async fn all<T>(
+    page: impl AsyncFn(PageRequest) -> Result<Option<(Vec<T>, bool)>>,
+    id: impl Fn(&T) -> &str,
+) -> Result<Vec<T>> {
+    let mut all: Vec<T> = Vec::new();
+    loop {
+        let after = all.last().map(|last| id(last).to_owned());
+        let Some((found, has_more)) = page(PageRequest { limit: MAX_LIMIT, after, order: Order::Asc }).await? else {
+            if all.pop().is_none() {
+                return Ok(all);
+            }
+            continue;
+        };
+        all.extend(found);
+        if !has_more {
+            return Ok(all);
+        }
+    }
 }
 
 /// What cannot be read as what it says it is.
 fn invalid(error: &serde_json::Error) -> Error {
     Error::invalid("invalid_file", format!("It cannot be read: {error}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_is_whole_though_the_last_of_a_page_is_deleted() {
+        let rows = RefCell::new((100..350).map(|number| number.to_string()).collect::<Vec<_>>());
+        let page = async |request: PageRequest| {
+            let mut rows = rows.borrow_mut();
+            let from = match &request.after {
+                None => Some(0),
+                Some(after) => rows.iter().position(|row| row == after).map(|at| at + 1),
+            };
+            let Some(from) = from else { return Ok(None) };
+            let found: Vec<_> = rows[from..].iter().take(MAX_LIMIT as usize).cloned().collect();
+            let has_more = from + found.len() < rows.len();
+            if request.after.is_none() {
+                // The last two that it showed.
+                rows.drain(from + found.len() - 2..from + found.len());
+            }
+            Ok(Some((found, has_more)))
+        };
+        let all = all(page, |row: &String| row.as_str()).await.unwrap();
+        assert_eq!(all, *rows.borrow());
+    }
 }

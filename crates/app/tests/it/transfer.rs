@@ -8,13 +8,20 @@ use std::{
 
 use app::{
     conversations::{Conversations, NewBranch, NewConversation, Options},
+    memories::NewMemory,
     projects::{ProjectChange, Projects},
+    prompt::{self, Prompt},
     transfer::{Exported, Imported, Transfer},
 };
-use domain::{Clock, Method, Principal, Role, Timestamp, ids::UserId, page::PageRequest};
+use domain::{
+    Clock, Method, Principal, Role, Timestamp,
+    ids::UserId,
+    memory::{MemoryKind, MemorySource},
+    page::PageRequest,
+};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json, value::to_raw_value};
-use store::Store;
+use store::{ChangedSettings, Store};
 use testkit::{database::Database, on_both_databases};
 use wire::openai::items;
 
@@ -56,7 +63,9 @@ impl World {
         let mut parts = Box::pin(self.transfer.export(user));
         while let Some(part) = parts.try_next().await.unwrap() {
             match part {
-                Exported::Project(line) => text.extend_from_slice(&line),
+                Exported::Settings(line) | Exported::Project(line) | Exported::Memory(line) => {
+                    text.extend_from_slice(&line);
+                }
                 Exported::Conversation(export) => {
                     let pieces: Vec<_> = export.json().try_collect().await.unwrap();
                     text.extend(pieces.concat());
@@ -199,6 +208,80 @@ on_both_databases! {
         let (parts, done) = world.import(&world.ada, &lines(&before)).await;
         done.unwrap();
         assert!(matches!(&parts[..], [Imported::Known, Imported::Known]), "it would undo what came after: {parts:?}");
+    }
+
+    async fn memories_and_settings_come_along(database: Database) {
+        let world = world(&database).await;
+        let projects = Projects::new(world.store.clone(), world.clock.clone());
+        let wish = ProjectChange { name: Some("Sky".to_owned()), ..ProjectChange::default() };
+        let project = projects.create(&world.ada, wish).await.unwrap().project.id;
+        let prompt = Prompt::new(prompt::Options::default(), world.store.clone(), world.clock.clone(), None);
+        for (content, kind, project) in
+            [("Likes tea", MemoryKind::Core, None), ("Is about kites", MemoryKind::Fact, Some(project))]
+        {
+            world.clock.advance(Duration::from_secs(1));
+            let new = NewMemory { content: content.to_owned(), kind, project, source: MemorySource::User };
+            prompt.memories().create(&world.ada.user_id, new).await.unwrap();
+        }
+        let changes = json!({"profile_settings": {"nick_name": "Ada"}}).as_object().unwrap().clone();
+        let mut tx = world.store.write().await.unwrap();
+        let changed = ChangedSettings { changes: changes.clone(), updated_at: world.clock.now() };
+        tx.put_user_settings(&world.ada.user_id, &changed).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let file = world.export(&world.ada).await;
+        let (parts, done) = world.import(&world.bob, &lines(&file)).await;
+        done.unwrap();
+        let all = [Imported::Settings, Imported::Project, Imported::Memory, Imported::Memory];
+        assert_eq!(format!("{parts:?}"), format!("{all:?}"));
+        let mut reader = world.store.read().await.unwrap();
+        assert_eq!(reader.user_settings(&world.bob.user_id).await.unwrap().unwrap().changes, changes);
+        drop(reader);
+        let mut copy = world.export(&world.bob).await;
+        // Those of one moment have no order.
+        copy[2..].sort_by_key(|line| line["memory"]["created_at"].as_i64());
+        assert_ne!(copy[1]["project"]["id"], file[1]["project"]["id"], "that one is Ada's");
+        assert_eq!(copy[3]["memory"]["project_id"], copy[1]["project"]["id"]);
+        let told = |line: &Value| json!([line["format"], line["settings"], line["memory"]["content"],
+            line["memory"]["kind"], line["memory"]["source"], line["memory"]["created_at"]]);
+        assert!(copy.iter().map(told).eq(file.iter().map(told)), "{copy:?}");
+        let (parts, done) = world.import(&world.bob, &lines(&file)).await;
+        done.unwrap();
+        assert!(parts.iter().all(|part| matches!(part, Imported::Known)), "{parts:?}");
+
+        let memory = |field: &str, value: Value| {
+            let mut line = file[2].clone();
+            line["memory"][field] = value;
+            line
+        };
+        let mut settings = file[0].clone();
+        settings["settings"] = json!({"profile_settings": {"nick_name": 7}});
+        for (line, field) in [
+            (memory("kind", json!("secret")), "kind"),
+            (memory("source", json!("nobody")), "source"),
+            (memory("content", json!(" ")), "content"),
+            (memory("project_id", json!("proj_0123456789abcdef")), "project_id"),
+            (settings, "profile_settings.nick_name"),
+        ] {
+            let (parts, done) = world.import(&world.bob, &lines(&[line])).await;
+            done.unwrap();
+            let [Imported::Refused { error, .. }] = &parts[..] else { panic!("{parts:?}") };
+            assert_eq!(error.param_name(), Some(field));
+        }
+    }
+
+    async fn one_that_was_deleted_comes_back_once(database: Database) {
+        let world = world(&database).await;
+        let id = world.branched().await;
+        let file = lines(&world.export(&world.ada).await);
+        world.conversations.delete(&world.ada, &id).await.unwrap();
+        let (parts, _) = world.import(&world.ada, &file).await;
+        let [Imported::Known, Imported::Conversation { id: copy, .. }] = &parts[..] else { panic!("{parts:?}") };
+        assert_ne!(copy.as_str(), id, "the deleted one has it until it is gone");
+        world.clock.advance(Duration::from_secs(1));
+        world.conversations.purge(Options { deleted_days: 0 }).await.unwrap();
+        let (parts, _) = world.import(&world.ada, &file).await;
+        assert!(matches!(&parts[..], [Imported::Known, Imported::Known]), "{parts:?}");
     }
 
     async fn another_user_gets_a_copy(database: Database) {

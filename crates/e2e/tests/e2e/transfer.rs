@@ -32,16 +32,17 @@ async fn a_user_s_conversations_move_to_another_server() {
     let file = file.to_str().unwrap();
     let exported = run(&one, &["export", &me, "--output", file]);
     assert!(exported.status.success(), "{}", said(&exported));
-    assert!(said(&exported).contains("exported 1 conversations, 0 projects"), "{}", said(&exported));
+    assert!(said(&exported).contains("exported 1 conversations, 0 projects, 0 memories"), "{}", said(&exported));
     let again = run(&one, &["export", &me, "--output", file]);
     assert!(said(&again).contains("is there already"), "{}", said(&again));
 
     let token = other.guest().await;
     let she =
         other.get("llm-api", "/auth/me", Some(&token)).await.expect(200).json()["id"].as_str().unwrap().to_owned();
-    for summary in
-        ["imported 1 conversations, 0 projects", "imported 0 conversations, 0 projects; 1 were there already"]
-    {
+    for summary in [
+        "imported 1 conversations, 0 projects, 0 memories",
+        "imported 0 conversations, 0 projects, 0 memories; 1 were there already",
+    ] {
         let imported = run(&other, &["import", &she, file]);
         assert!(imported.status.success() && said(&imported).contains(summary), "{}", said(&imported));
     }

@@ -67,12 +67,17 @@ async fn export_to(transfer: &Transfer, user: &Principal, file: &Path) -> anyhow
 
 /// Writes everything; says how much it was.
 async fn write(transfer: &Transfer, user: &Principal, out: &mut impl Write) -> anyhow::Result<String> {
-    let (mut projects, mut conversations, mut progress) = (0_u64, 0_u64, Progress::new());
+    let (mut projects, mut memories, mut conversations, mut progress) = (0_u64, 0_u64, 0_u64, Progress::new());
     let mut parts = Box::pin(transfer.export(user));
     while let Some(part) = parts.try_next().await? {
         match part {
+            Exported::Settings(line) => out.write_all(&line)?,
             Exported::Project(line) => {
                 projects += 1;
+                out.write_all(&line)?;
+            }
+            Exported::Memory(line) => {
+                memories += 1;
                 out.write_all(&line)?;
             }
             Exported::Conversation(export) => {
@@ -86,7 +91,7 @@ async fn write(transfer: &Transfer, user: &Principal, out: &mut impl Write) -> a
         progress.tell(|| format!("{conversations} conversations so far"));
     }
     out.flush()?;
-    Ok(format!("{conversations} conversations, {projects} projects"))
+    Ok(format!("{conversations} conversations, {projects} projects, {memories} memories"))
 }
 
 pub(crate) fn import(command: &Import) -> anyhow::Result<()> {
@@ -118,6 +123,8 @@ pub(crate) fn import(command: &Import) -> anyhow::Result<()> {
 struct Counts {
     conversations: u64,
     projects: u64,
+    memories: u64,
+    has_settings: bool,
     known: u64,
     left_out: usize,
     refused: u64,
@@ -131,6 +138,8 @@ impl Counts {
                 self.left_out += left_out;
             }
             Imported::Project => self.projects += 1,
+            Imported::Memory => self.memories += 1,
+            Imported::Settings => self.has_settings = true,
             Imported::Known => self.known += 1,
             Imported::Refused { number, error } => {
                 self.refused += 1;
@@ -141,7 +150,11 @@ impl Counts {
     }
 
     fn summary(&self) -> String {
-        let mut text = format!("imported {} conversations, {} projects", self.conversations, self.projects);
+        let Self { conversations, projects, memories, .. } = self;
+        let mut text = format!("imported {conversations} conversations, {projects} projects, {memories} memories");
+        if self.has_settings {
+            text.push_str(", the settings");
+        }
         if self.known > 0 {
             _ = write!(text, "; {} were there already", self.known);
         }
