@@ -1,7 +1,7 @@
 //! The files of the repository.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -10,10 +10,11 @@ use anyhow::{Context, Result};
 /// Directories that hold nothing of ours.
 const FOREIGN: [&str; 6] = [".git", "target", "node_modules", "data", "__pycache__", ".venv"];
 
-/// The repository's root: the directory above this crate's.
+/// The repository's root: the directory above this crate's. Cargo says where that is now; where it was built may be another
+/// clone, with which this one shares its build output.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().map(Path::to_path_buf).unwrap_or(here)
 }
 
 /// Every file below `directory`, as paths relative to it, sorted.
