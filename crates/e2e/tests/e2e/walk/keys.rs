@@ -14,9 +14,10 @@ const WITHOUT_SCOPE: [(&str, &str); 4] = [
     ("POST /auth/password", "none"),
 ];
 
-/// Operations that want a second scope of a key where a request asks for more, and the least one does.
-const ALSO: [(&str, &str); 3] = [
+/// Operations that want further scopes of a key where a request asks for more, and the least one does.
+const ALSO: [(&str, &str); 4] = [
     ("POST /v1/conversations/{conv_id}/items/{item_id}/regenerate", "chat:write"),
+    ("POST /v1/conversations/{conv_id}/items/{item_id}/regenerate", "conversations:read"),
     ("POST /v1/conversations/{conv_id}/items/{item_id}/share", "conversations:read"),
     ("POST /v1/conversations/{conv_id}/share", "conversations:read"),
 ];
@@ -69,8 +70,8 @@ async fn walk_scope(server: &Server, operation: &Operation, guest: &str) {
     let without = limited(server, &others).await;
     must_be_forbidden(server, operation, &without, "insufficient_scope").await;
     let mut scopes = vec![needed];
-    let also = ALSO.iter().find(|(name, _)| *name == operation.to_string());
-    if let Some((_, other)) = also {
+    let name = operation.to_string();
+    for (_, other) in ALSO.iter().filter(|(of, _)| *of == name) {
         must_be_forbidden(server, operation, &limited(server, &scopes).await, "insufficient_scope").await;
         scopes.push(other);
     }
