@@ -18,7 +18,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::{context::Context, edge::Record, error, gated::Gated};
+use crate::{context::Context, error, gated::Gated, record::Record};
 
 /// A body may take its grace, and a second more for each so many bytes that came (`security.md` G2). The deadline is
 /// absolute: a client that drips bytes does not move it.

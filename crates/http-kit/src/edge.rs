@@ -24,7 +24,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context as TaskContext, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -32,10 +31,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use domain::{Clock, Error, Kind};
+use domain::{Clock, Error};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use http_body::Body as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -49,8 +47,8 @@ use crate::{
     cors::{self, Cors},
     error, path,
     rate_limits::{self, RateLimits},
+    record::Record,
     request_id,
-    request_log::{self, Outcome},
     service::Mount,
 };
 
@@ -178,6 +176,16 @@ impl Edge {
     /// Requests being served now, streams included.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more request that is being served, until it [leaves](Self::leave); says whether there is a place for it.
+    pub(crate) fn enter(&self) -> bool {
+        self.shared.in_flight.fetch_add(1, Ordering::Relaxed) < self.shared.options.max_in_flight
+    }
+
+    /// Counts a request that entered no longer.
+    pub(crate) fn leave(&self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn options(&self) -> &EdgeOptions {
@@ -379,90 +387,4 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     Error::internal(format!("a handler panicked: {text}"))
-}
-
-/// A request's account, closed when the answer's body is dropped: by its end, or because the client left.
-pub(crate) struct Record {
-    context: Arc<Context>,
-    /// The answer's status; none when the client left before there was one.
-    status: Option<StatusCode>,
-    head: Duration,
-    bytes: u64,
-    complete: bool,
-    counted: Option<Edge>,
-    span: Span,
-}
-
-/// Shown as the status of a request whose client left before the answer began, as nginx does.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
-
-impl Record {
-    fn new(context: Arc<Context>, span: Span) -> Self {
-        Self { context, status: None, head: Duration::ZERO, bytes: 0, complete: false, counted: None, span }
-    }
-
-    /// Takes a place among the requests in flight.
-    fn enter(&mut self, edge: &Edge) -> Result<(), Error> {
-        let others = edge.shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.counted = Some(edge.clone());
-        if others < edge.shared.options.max_in_flight {
-            return Ok(());
-        }
-        let pause = Some(Duration::from_secs(1));
-        Err(Error::new(Kind::Unavailable(pause), "service_unavailable", "The server has too much to do right now."))
-    }
-
-    fn head(&mut self, response: &Response) {
-        self.status = Some(response.status());
-        self.head = self.context.started.elapsed();
-        // An answer without a body is whole as soon as it has a head; nobody asks for its end.
-        self.complete = response.body().is_end_stream() || self.context.method == Method::HEAD;
-    }
-
-    pub(crate) fn span(&self) -> &Span {
-        &self.span
-    }
-
-    pub(crate) fn context(&self) -> &Context {
-        &self.context
-    }
-
-    pub(crate) fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-    }
-
-    pub(crate) fn complete(&mut self) {
-        self.complete = true;
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        if let Some(edge) = &self.counted {
-            edge.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        }
-        let total = self.context.started.elapsed();
-        let outcome = Outcome {
-            status: self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
-            bytes: self.bytes,
-            head: if self.status.is_some() { self.head } else { total },
-            total,
-            complete: self.complete,
-        };
-        self.context.service.metrics.observe(&self.context, &outcome);
-        request_log::write(&self.context, &outcome);
-        if !self.span.is_none() {
-            finish_span(&self.span, &self.context, &outcome);
-        }
-    }
-}
-
-fn finish_span(span: &Span, context: &Context, outcome: &Outcome) {
-    span.record("otel.name", format!("{} {}", context.method, context.route()));
-    span.record("http.route", context.route());
-    span.record("http.response.status_code", outcome.status);
-    span.record("request_id", context.request_id.as_str());
-    if outcome.status >= 500 {
-        span.record("otel.status_code", "ERROR");
-    }
 }

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use domain::{Error, Kind, ids, page::PageRequest};
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt;
-use memchr::memmem;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{
     IntoParams,
@@ -115,8 +114,7 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Error> {
 
 /// PostgreSQL cannot store the character NUL; a body that holds it is refused before anything is done with it.
 fn check_has_no_nul(body: &[u8]) -> Result<(), Error> {
-    let is_escape = |at: usize| body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0;
-    if memmem::find_iter(body, b"\\u0000").any(is_escape) {
+    if wire::json::holds_nul(body) {
         return Err(Error::invalid("invalid_request", "The body holds the character NUL (\\u0000)."));
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! it in-process. The crate knows no endpoint of the product and no model, and keeps nothing but the answers of requests
 //! that are to be done once ([`Idempotency`]).
 
+mod accept;
 pub mod access;
 pub mod authenticate;
 pub mod body;
@@ -26,11 +27,13 @@ pub mod openapi;
 mod page_origin;
 pub mod path;
 pub mod rate_limits;
+mod record;
 pub mod request_id;
 pub mod request_log;
 pub mod service;
 pub mod sse;
 
+pub use accept::wants_page;
 pub use access::{Access, Anyone, OfSession};
 pub use authenticate::{Authenticator, Credentials};
 pub use caller::{Admin, Also, Caller};

@@ -102,6 +102,11 @@ fn has_lone_surrogate(body: &[u8]) -> bool {
     false
 }
 
+/// Whether some text in it holds the character NUL, which stands there as an escape: PostgreSQL cannot store it.
+pub fn holds_nul(json: &[u8]) -> bool {
+    memchr::memmem::find_iter(json, b"\\u0000").any(|at| !is_escaped(json, at))
+}
+
 /// Whether what stands at `at` within a string has a backslash to itself.
 fn is_escaped(body: &[u8], at: usize) -> bool {
     body[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
@@ -225,6 +230,16 @@ mod tests {
     use super::*;
     use serde::Deserialize;
     use serde_json::value::RawValue;
+
+    #[test]
+    fn a_nul_is_told_from_what_looks_like_one() {
+        for json in [r#""a\u0000""#, r#"{"a": "\\\u0000"}"#, r#"["\\u0000", "\u0000"]"#] {
+            assert!(holds_nul(json.as_bytes()), "{json}");
+        }
+        for json in [r#""\\u0000""#, r#""\u0001 u0000""#, "[]"] {
+            assert!(!holds_nul(json.as_bytes()), "{json}");
+        }
+    }
 
     #[test]
     fn texts_are_written_and_read_as_the_parser_has_them() {

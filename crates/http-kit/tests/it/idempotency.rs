@@ -16,7 +16,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use http_kit::{ApiError, EdgeOptions, Idempotency, Path, RawBody, RequestId, Service, sse};
 use serde_json::json;
-use store::{DatabaseOptions, IdempotentRequest, Store};
+use store::{CleanUp, DatabaseOptions, IdempotentRequest, Store};
 use testkit::{database::Database, on_both_databases};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -328,6 +328,15 @@ on_both_databases! {
         world.clock.advance(MINUTE);
         assert_eq!(world.post("made", "key", "another").await.json()["n"], 2);
         world.clock.advance(Duration::from_hours(24));
+        let mut another = world.store.write().await.unwrap();
+        assert!(another.lock_clean_up(CleanUp::IdempotencyKeys).await.unwrap());
+        // SQLite has one writer, and others wait for it.
+        if world.database.is_postgres() {
+            world.keys.clean().await.unwrap();
+            let left = world.database.number("SELECT COUNT(*) FROM idempotency_keys").await;
+            assert_eq!(left, 1, "another server is at it");
+        }
+        another.commit().await.unwrap();
         world.keys.clean().await.unwrap();
         assert_eq!(world.database.number("SELECT COUNT(*) FROM idempotency_keys").await, 0);
     }

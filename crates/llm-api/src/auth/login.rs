@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::scope::NoKey;
-use http_kit::{Anyone, Caller, ClientAddr, Json, Query, Result};
+use http_kit::{Anyone, Caller, ClientAddr, Json, Query, Result, wants_page};
 use identity::{Authorization, LoginWish};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -84,8 +84,7 @@ pub(crate) async fn login(
     };
     let wish = LoginWish { redirect_url: redirect_url.as_deref(), provider: provider.as_deref(), guest };
     let Authorization { url, state } = identity.begin_sign_in(wish, from).await?;
-    let is_browser = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
-    let mut response = if is_browser || mode.as_deref() == Some("redirect") {
+    let mut response = if wants_page(&headers) || mode.as_deref() == Some("redirect") {
         (StatusCode::FOUND, [(header::LOCATION, url)]).into_response()
     } else {
         Json(View { authorization_url: url, state }).into_response()

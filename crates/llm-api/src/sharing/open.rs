@@ -1,4 +1,4 @@
-//! What answers on open addresses have in common: who may keep them, who may read them, what a reader wants.
+//! What answers on open addresses have in common: who may keep them, and who may read them.
 
 use axum::{
     body::Body,
@@ -6,7 +6,7 @@ use axum::{
 };
 use domain::Error;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_kit::ApiError;
+use http_kit::{ApiError, wants_page};
 
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -38,23 +38,6 @@ pub(super) fn knows(asked: &HeaderMap, tag: &str) -> bool {
     })
 }
 
-/// Whether a reader is a browser, which wants a page: it says so, and does not like JSON better.
-pub(super) fn wants_page(asked: &HeaderMap) -> bool {
-    let values = asked.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let (mut page, mut json) = (0.0, 0.0);
-    for range in values.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default();
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        if kind.eq_ignore_ascii_case("text/html") {
-            page = quality;
-        } else if kind.eq_ignore_ascii_case("application/json") {
-            json = quality;
-        }
-    }
-    page > 0.0 && page >= json
-}
-
 /// An HTML answer that runs nothing and is framed by nobody.
 pub(super) fn html(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
@@ -82,35 +65,17 @@ pub(super) fn failed(asked: &HeaderMap, error: Error) -> Response {
 mod tests {
     use super::*;
 
-    fn with(name: HeaderName, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(name, value.parse().unwrap())])
-    }
-
-    #[test]
-    fn browsers_get_pages_and_programs_get_json() {
-        for browser in [
-            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-            "text/html",
-            "application/json;q=0.5, TEXT/HTML;q=0.6",
-            "text/html, application/json",
-        ] {
-            assert!(wants_page(&with(header::ACCEPT, browser)), "{browser}");
-        }
-        for program in
-            ["*/*", "application/json", "text/*", "text/html;q=0", "application/json, text/html;q=0.9", "", "x"]
-        {
-            assert!(!wants_page(&with(header::ACCEPT, program)), "{program}");
-        }
-        assert!(!wants_page(&HeaderMap::new()));
+    fn knowing(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::IF_NONE_MATCH, value.parse().unwrap())])
     }
 
     #[test]
     fn tags_are_compared() {
         for known in ["\"a-1\"", "W/\"a-1\"", "\"b\", \"a-1\"", "*"] {
-            assert!(knows(&with(header::IF_NONE_MATCH, known), "a-1"), "{known}");
+            assert!(knows(&knowing(known), "a-1"), "{known}");
         }
         for other in ["\"a-2\"", "a-1", "\"a-1", "\"\"", ""] {
-            assert!(!knows(&with(header::IF_NONE_MATCH, other), "a-1"), "{other}");
+            assert!(!knows(&knowing(other), "a-1"), "{other}");
         }
     }
 }

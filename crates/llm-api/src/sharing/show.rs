@@ -11,7 +11,7 @@ use axum::{
 use domain::Error;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_kit::{Anyone, Json, Path, error::ErrorEnvelope};
+use http_kit::{Anyone, Json, Path, error::ErrorEnvelope, wants_page};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -132,9 +132,8 @@ async fn answer(
     base: &str,
 ) -> Result<Response, Error> {
     let share = sharing.see(name).await?;
-    let is_page = open::wants_page(headers);
-    // Pages name their images by the address they were asked under.
-    let tag = share.tag(&if is_page { format!("page-{}", base.len()) } else { "json".to_owned() });
+    let is_page = wants_page(headers);
+    let tag = share.tag(if is_page { "page" } else { "json" });
     let content = match open::knows(headers, &tag) {
         true => None,
         false if is_page => Some(page(&share, base).await?),
