@@ -3,6 +3,7 @@
 use domain::{
     Clock, Error, Kind, Principal, Result,
     ids::ProjectId,
+    length::check_length,
     page::{Page, PageRequest},
     project::{Filter, Project},
 };
@@ -175,9 +176,7 @@ pub(crate) fn read_name(name: &str) -> Result<String> {
 }
 
 pub(crate) fn read_text(text: String, field: &'static str, most: usize) -> Result<Option<String>> {
-    if text.chars().count() > most {
-        return Err(Error::invalid_parameter(field, format!("{field} has at most {most} characters.")));
-    }
+    check_length(&text, most, field)?;
     Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 

@@ -45,6 +45,13 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// Whether the server, or what it leans on, is at fault, and nothing in the request.
+    fn is_servers(self) -> bool {
+        matches!(self, Self::Upstream | Self::UpstreamTimeout | Self::Unavailable(_) | Self::Internal)
+    }
+}
+
 /// An error on its way to a caller.
 pub struct Error(Box<Inner>);
 
@@ -82,10 +89,13 @@ impl Error {
         Self::new(Kind::Internal, "internal_error", "Something went wrong on the server.").source(source)
     }
 
-    /// The same error, pointing at a field: a dotted, indexed path such as `messages[2].role`.
+    /// The same error, pointing at a field: a dotted, indexed path such as `messages[2].role`. A failure of the server, or
+    /// of what it leans on, is no field's: it stays as it is.
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.0.param = Some(param.into());
+        if !self.0.kind.is_servers() {
+            self.0.param = Some(param.into());
+        }
         self
     }
 
@@ -166,5 +176,16 @@ mod tests {
         assert_eq!(error.to_string(), "Something went wrong on the server.");
         assert_eq!(error.causes(), "disk is on fire");
         assert!(format!("{error:?}").contains("disk is on fire"));
+    }
+
+    #[test]
+    fn no_field_is_at_fault_for_what_the_server_does_not_manage() {
+        let new = |kind| Error::new(kind, "code", "No.").param("model");
+        for kind in [Kind::Internal, Kind::Upstream, Kind::UpstreamTimeout, Kind::Unavailable(None)] {
+            assert_eq!(new(kind).param_name(), None, "{kind:?}");
+        }
+        for kind in [Kind::Invalid, Kind::NotFound, Kind::Conflict, Kind::TooLarge, Kind::Forbidden] {
+            assert_eq!(new(kind).param_name(), Some("model"), "{kind:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod error;
 pub mod ids;
 pub mod item;
+pub mod length;
 pub mod memory;
 pub mod network;
 pub mod page;

@@ -88,9 +88,14 @@ pub(crate) async fn run(engine: &Engine, now: domain::Timestamp) -> Result<(), S
         apply(&mut tx, migration, now)
             .await
             .map_err(|source| StoreError::Migration { name: migration.name, source: Box::new(source) })?;
-        tracing::info!(migration = migration.name, "Applied a migration");
+        tracing::debug!(migration = migration.name, "Applied a migration");
     }
-    tx.0.commit().await
+    tx.0.commit().await?;
+    match found {
+        0 => tracing::info!(schema = known(), "Made the database"),
+        from => tracing::info!(from, to = known(), "Migrated the database"),
+    }
+    Ok(())
 }
 
 /// The schema's version; `None` before the first migration.

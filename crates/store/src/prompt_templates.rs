@@ -1,5 +1,7 @@
 //! The tables `prompt_templates` and `prompt_template_versions`. They are the server's, not somebody's.
 
+use std::collections::HashMap;
+
 use domain::{
     Timestamp,
     ids::{PromptTemplateId, UserId},
@@ -19,6 +21,14 @@ const ACTIVE: &str = "SELECT t.template_key, t.model, t.enabled, v.content
     FROM prompt_templates t
     LEFT JOIN prompt_template_versions v ON v.template_id = t.id AND v.version = t.active_version
     ORDER BY t.id LIMIT $1";
+const TEXTS_SQLITE: &str = "SELECT t.id, v.content
+    FROM prompt_templates t
+    JOIN prompt_template_versions v ON v.template_id = t.id AND v.version = t.active_version
+    WHERE t.id IN (SELECT value FROM json_each($1))";
+const TEXTS_POSTGRES: &str = "SELECT t.id, v.content
+    FROM prompt_templates t
+    JOIN prompt_template_versions v ON v.template_id = t.id AND v.version = t.active_version
+    WHERE t.id = ANY($1)";
 const VERSIONS: &str = "SELECT version, content, created_by, created_at FROM prompt_template_versions
     WHERE template_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
 const VERSION: &str = "SELECT version, content, created_by, created_at FROM prompt_template_versions
@@ -130,6 +140,17 @@ impl Reader {
     /// What each template says now: what prompts are made of.
     pub async fn active_prompt_templates(&mut self, limit: u32) -> Result<Vec<ActivePromptTemplate>> {
         query(ACTIVE).bind(i64::from(limit)).fetch_all(self).await
+    }
+
+    /// The texts in use of those templates that have one of their own.
+    pub async fn prompt_template_texts(
+        &mut self,
+        ids: &[&PromptTemplateId],
+    ) -> Result<HashMap<PromptTemplateId, String>> {
+        let statement = if self.is_postgres() { TEXTS_POSTGRES } else { TEXTS_SQLITE };
+        let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let rows: Vec<(String, String)> = query(statement).bind(ids).fetch_all(self).await?;
+        rows.into_iter().map(|(id, text)| Ok((text::id(&id, "prompt_templates.id")?, text))).collect()
     }
 
     /// A template's versions before this one, newest first.

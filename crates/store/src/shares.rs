@@ -65,12 +65,18 @@ const VIEWED: &str = "UPDATE shares SET view_count = view_count + $2,
 macro_rules! forget {
     ($table:literal) => {
         concat!(
-            "DELETE FROM ", $table, " WHERE share_id IN (
-                SELECT s.id FROM shares s JOIN ", $table, " n ON n.share_id = s.id
+            "DELETE FROM ",
+            $table,
+            " WHERE share_id IN (
+                SELECT s.id FROM shares s JOIN ",
+            $table,
+            " n ON n.share_id = s.id
                     WHERE s.revoked_at <= $1 OR s.expires_at <= $1
                 UNION ALL
                 SELECT s.id FROM conversations c JOIN shares s ON s.conversation_id = c.id
-                    JOIN ", $table, " n ON n.share_id = s.id
+                    JOIN ",
+            $table,
+            " n ON n.share_id = s.id
                     WHERE c.deleted_at <= $1
                 LIMIT $2)"
         )

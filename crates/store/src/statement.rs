@@ -126,6 +126,7 @@ impl<'a> Statement<'a> {
     }
 
     fn on_sqlite<R>(&self, run: impl FnOnce(sqlite::Bound<'_, 'a>) -> Result<R>) -> Result<R> {
+        self.check_has_no_nul()?;
         let statement = self.bound();
         if self.is_long { sqlite::blocking(|| run(statement)) } else { run(statement) }
     }
@@ -135,7 +136,13 @@ impl<'a> Statement<'a> {
         sqlite::Bound { sql: &self.sql, is_long: self.is_long, values: &self.values }
     }
 
+    /// PostgreSQL keeps no NUL, and would call it a fault of the server's; SQLite answers alike.
+    fn check_has_no_nul(&self) -> Result<()> {
+        if self.values.iter().any(Value::holds_nul) { Err(StoreError::Nul) } else { Ok(()) }
+    }
+
     fn on_postgres(self, connection: &mut PgConnection) -> Result<(PgQuery<'a>, &mut PgConnection)> {
+        self.check_has_no_nul()?;
         let sql = match self.sql {
             Cow::Borrowed(sql) => sqlx::query(sql),
             // Composed of our own texts; whatever comes from outside is a value.
@@ -161,12 +168,20 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    fn holds_nul(&self) -> bool {
+        let has_one = |text: &str| memchr::memchr(0, text.as_bytes()).is_some();
+        match self {
+            Self::Text(Some(text)) => has_one(text),
+            Self::Texts(texts) => texts.iter().any(|text| has_one(text)),
+            Self::Json(Ok(json)) => wire::json::holds_nul(json.get().as_bytes()),
+            _ => false,
+        }
+    }
+
     fn bind_to(self, query: PgQuery<'a>) -> Result<PgQuery<'a>> {
         Ok(match self {
             Self::Integer(value) => query.bind(value),
             Self::Boolean(value) => query.bind(value),
-            // PostgreSQL keeps none, and would call it a fault of the server's.
-            Self::Text(Some(text)) if text.contains('\0') => return Err(StoreError::Nul),
             Self::Text(value) => query.bind(value),
             Self::Bytes(value) => query.bind(value),
             Self::Json(value) => query.bind(Jsonb(value.map_err(|error| StoreError::Statement(error.into()))?)),

@@ -2,7 +2,7 @@
 //!
 //! Whatever is stored of them is what differs from the defaults; [`Settings::read`] puts the two together.
 
-use domain::Error;
+use domain::{Error, length::check_length};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -159,10 +159,10 @@ impl Settings {
             return Err(Error::invalid_parameter("memory_config.min_similarity", "min_similarity is from 0 to 1."));
         }
         let profile = &self.profile_settings;
-        not_longer("profile_settings.custom_instructions", &profile.custom_instructions, LONG)?;
-        not_longer("profile_settings.nick_name", &profile.nick_name, SHORT)?;
-        not_longer("profile_settings.occupation", &profile.occupation, SHORT)?;
-        not_longer("profile_settings.more_about_you", &profile.more_about_you, LONG)?;
+        check_length(&profile.custom_instructions, LONG, "profile_settings.custom_instructions")?;
+        check_length(&profile.nick_name, SHORT, "profile_settings.nick_name")?;
+        check_length(&profile.occupation, SHORT, "profile_settings.occupation")?;
+        check_length(&profile.more_about_you, LONG, "profile_settings.more_about_you")?;
         check_preferences(&self.preferences)
     }
 }
@@ -250,13 +250,6 @@ fn within(field: &'static str, value: i64, most: i64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid_parameter(field, format!("{field} is from 0 to {most}.")))
-}
-
-fn not_longer(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
-    if text.chars().count() <= most {
-        return Ok(());
-    }
-    Err(Error::invalid_parameter(field, format!("{field} has at most {most} characters.")))
 }
 
 fn check_preferences(preferences: &Map<String, Value>) -> Result<(), Error> {

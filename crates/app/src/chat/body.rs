@@ -92,12 +92,12 @@ impl<'a> Fields<'a> {
 
 /// A message for a model, read and as it is written.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct RawMessage {
     pub(crate) message: Message,
     pub(crate) json: String,
 }
 
-impl Told {
+impl RawMessage {
     /// Reads a message.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Told {
     }
 }
 
-impl AsRef<str> for Told {
+impl AsRef<str> for RawMessage {
     fn as_ref(&self) -> &str {
         &self.json
     }

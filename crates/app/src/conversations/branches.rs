@@ -4,6 +4,7 @@ use domain::{
     Error, Kind, Principal, Result, Timestamp,
     conversation::{Branch, MAIN},
     ids::{ConversationId, UserId},
+    length::check_length,
     page::{Order, Page, PageRequest},
 };
 use store::{Fork, Reader, Shows, Tx};
@@ -74,10 +75,7 @@ impl Conversations {
         let (owner, id, now) = (&caller.user_id, ConversationId::parse(id)?, self.clock.now());
         let name = wish.name.as_deref().map(read_name).transpose()?;
         let description = wish.description.filter(|text| !text.is_empty());
-        if description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
-            let text = format!("description may have {MAX_DESCRIPTION} characters at most.");
-            return Err(Error::invalid_parameter("description", text));
-        }
+        check_length(description.as_deref().unwrap_or_default(), MAX_DESCRIPTION, "description")?;
         let mut tx = self.store.write().await?;
         tx.lock_conversation(owner, &id).await?.ok_or_else(super::not_found)?;
         let parent = wish.parent_branch.as_deref();

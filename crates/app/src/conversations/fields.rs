@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Error, Result};
+use domain::{Error, Result, length::check_length};
 
 use crate::text;
 
@@ -86,9 +86,7 @@ pub fn read_referrer(text: &str) -> Result<Option<String>> {
 
 fn read_line(text: &str, field: &'static str, most: usize) -> Result<Option<String>> {
     let line: String = text::title(text).collect();
-    if line.chars().count() > most {
-        return Err(Error::invalid_parameter(field, format!("{field} may have {most} characters at most.")));
-    }
+    check_length(&line, most, field)?;
     Ok((!line.is_empty()).then_some(line))
 }
 

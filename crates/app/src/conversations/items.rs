@@ -4,6 +4,7 @@ use domain::{
     Error, Principal, Result,
     ids::{ConversationId, ItemId, UserId},
     item::{Item, Rating},
+    length::check_length,
     page::{Page, PageRequest},
 };
 use store::{Appended, ItemPage, Reader};
@@ -96,10 +97,7 @@ impl Conversations {
     ) -> Result<Item> {
         let (id, item) = (ConversationId::parse(id)?, read_id(item)?);
         let comment = rating.as_ref().and_then(|(_, comment)| comment.as_ref());
-        if comment.is_some_and(|comment| comment.chars().count() > MAX_COMMENT) {
-            let text = format!("rating_comment may have {MAX_COMMENT} characters at most.");
-            return Err(Error::invalid_parameter("rating_comment", text));
-        }
+        check_length(comment.map_or("", String::as_str), MAX_COMMENT, "rating_comment")?;
         let mut tx = self.store.write().await?;
         let (_, mut item) = locked_item(&mut tx, &caller.user_id, &id, &item).await?;
         if item.head.kind != "message" || item.head.role.as_deref() != Some("assistant") {

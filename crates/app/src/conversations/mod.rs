@@ -20,6 +20,7 @@ use domain::{
     conversation::{Conversation, Filter, MAIN, ProjectFilter, Sort},
     ids::{ConversationId, ProjectId, UserId},
     item::{Head, Item, Making, NewItem},
+    length::check_length,
     page::{Order, Page, PageRequest},
 };
 use store::{History, ItemPage, Store, Tx};
@@ -118,9 +119,7 @@ impl Conversations {
     /// `invalid_cursor`, `project_not_found`, 400 for a question that is too long.
     pub async fn list(&self, caller: &Principal, request: &ListRequest) -> Result<Page<Conversation>> {
         let owner = &caller.user_id;
-        if request.filter.text.as_ref().is_some_and(|text| text.chars().count() > MAX_QUESTION) {
-            return Err(Error::invalid_parameter("q", format!("q may have {MAX_QUESTION} characters at most.")));
-        }
+        check_length(request.filter.text.as_deref().unwrap_or_default(), MAX_QUESTION, "q")?;
         if request.skip > MAX_SKIP {
             let text = format!("offset may be {MAX_SKIP} at most; after goes on from any conversation.");
             return Err(Error::invalid_parameter("offset", text));

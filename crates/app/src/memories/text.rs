@@ -1,7 +1,7 @@
 //! The text of a memory: on one line, of a length that a prompt can bear.
 
 use aws_lc_rs::digest::{SHA256, digest as hash};
-use domain::{Error, Result, memory::MAX_CHARACTERS};
+use domain::{Error, Result, length::check_length, memory::MAX_CHARACTERS};
 
 use crate::text::one_line;
 
@@ -14,9 +14,7 @@ pub(crate) fn check(content: &str) -> Result<String> {
     if content.is_empty() {
         return Err(Error::invalid_parameter("content", "content needs a text."));
     }
-    if content.chars().count() > MAX_CHARACTERS {
-        return Err(Error::invalid_parameter("content", format!("content has at most {MAX_CHARACTERS} characters.")));
-    }
+    check_length(&content, MAX_CHARACTERS, "content")?;
     Ok(content)
 }
 

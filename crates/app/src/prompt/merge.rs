@@ -7,13 +7,13 @@ use wire::{
     openai::chat::request::{ChatRequest, Role},
 };
 
-use crate::chat::body::{self, Fields, Told};
+use crate::chat::body::{self, Fields, RawMessage};
 
 /// Puts `prompt` before the messages of a request and its body. Gives the body that says the same.
 pub(crate) fn put_before(prompt: &str, request: &mut ChatRequest, body: &[u8]) -> Result<Bytes> {
     let fields = Fields::of_body(body)?;
     let read = std::mem::take(&mut request.messages).into_iter().zip(fields.messages()?);
-    let mut messages = read.map(|(message, json)| Told { message, json: json.to_owned() }).collect();
+    let mut messages = read.map(|(message, json)| RawMessage { message, json: json.to_owned() }).collect();
     put_into(prompt, &mut messages)?;
     let body = fields.with_messages(&messages, &[]);
     request.messages = messages.into_iter().map(|told| told.message).collect();
@@ -22,14 +22,14 @@ pub(crate) fn put_before(prompt: &str, request: &mut ChatRequest, body: &[u8]) -
 
 /// Puts `prompt` before messages as the one system message; what the first of them says to the model is kept after it, since
 /// many models allow one only.
-pub(crate) fn put_into(prompt: &str, messages: &mut Vec<Told>) -> Result<()> {
+pub(crate) fn put_into(prompt: &str, messages: &mut Vec<RawMessage>) -> Result<()> {
     match messages.first_mut() {
         Some(first) if matches!(first.message.role, Role::System | Role::Developer) => {
-            *first = Told::read(join(prompt, &first.json)?)?;
+            *first = RawMessage::read(join(prompt, &first.json)?)?;
         }
         _ => {
             let system = format!(r#"{{"role":"system","content":{}}}"#, json::quoted(prompt));
-            messages.insert(0, Told::read(system)?);
+            messages.insert(0, RawMessage::read(system)?);
         }
     }
     Ok(())

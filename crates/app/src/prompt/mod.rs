@@ -38,7 +38,7 @@ use wire::{
 
 use self::{module::MODULES, texts::Table};
 use crate::{
-    chat::body::Told,
+    chat::body::RawMessage,
     memories::{Embedder, Memories, Outcome},
     prompt_templates::PromptTemplates,
 };
@@ -82,7 +82,7 @@ impl Composed {
     ///
     /// # Errors
     /// `internal_error` for what is no message.
-    pub(crate) fn put_into(&self, messages: &mut Vec<Told>) -> Result<()> {
+    pub(crate) fn put_into(&self, messages: &mut Vec<RawMessage>) -> Result<()> {
         if self.text.is_empty() { Ok(()) } else { merge::put_into(&self.text, messages) }
     }
 

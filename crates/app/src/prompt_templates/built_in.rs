@@ -1,5 +1,7 @@
 //! The templates that the server brings along: one for each module, whether or not somebody ever changed it.
 
+use std::sync::LazyLock;
+
 use domain::{
     Timestamp,
     ids::PromptTemplateId,
@@ -15,13 +17,12 @@ const DIGITS: usize = 24;
 const NEVER: Timestamp = Timestamp::from_seconds(0);
 
 /// All of them, as they are when nobody changed them.
-pub(super) fn all() -> Vec<PromptTemplate> {
-    MODULES.iter().filter_map(|module| template(module)).collect()
-}
+pub(super) static ALL: LazyLock<Vec<PromptTemplate>> =
+    LazyLock::new(|| MODULES.iter().filter_map(|module| template(module)).collect());
 
 /// The one with this id.
-pub(super) fn find(id: &PromptTemplateId) -> Option<PromptTemplate> {
-    all().into_iter().find(|template| template.id == *id)
+pub(super) fn find(id: &PromptTemplateId) -> Option<&'static PromptTemplate> {
+    ALL.iter().find(|template| template.id == *id)
 }
 
 /// A module's text as a version.
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn each_module_has_a_template_with_an_id_of_its_own() {
-        let mut ids: Vec<PromptTemplateId> = all().into_iter().map(|template| template.id).collect();
+        let mut ids: Vec<&PromptTemplateId> = ALL.iter().map(|template| &template.id).collect();
         assert_eq!(ids.len(), MODULES.len());
         ids.sort();
         ids.dedup();

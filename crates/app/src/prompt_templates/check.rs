@@ -1,6 +1,6 @@
 //! What a template may be.
 
-use domain::{Error, Result, prompt_template::MAX_CONTENT};
+use domain::{Error, Result, length::check_length, prompt_template::MAX_CONTENT};
 use minijinja::Value;
 
 use crate::prompt::{module, sandbox, texts::PERSONA};
@@ -54,10 +54,7 @@ pub(super) fn name(name: &str) -> Result<String> {
 }
 
 pub(super) fn description(description: &str) -> Result<String> {
-    if description.chars().count() > LONGEST_DESCRIPTION {
-        let message = format!("description has at most {LONGEST_DESCRIPTION} characters.");
-        return Err(Error::invalid_parameter("description", message));
-    }
+    check_length(description, LONGEST_DESCRIPTION, "description")?;
     Ok(description.to_owned())
 }
 

@@ -36,6 +36,13 @@ pub struct Current {
 }
 
 impl Current {
+    /// A template with the text in use: one of its own, or the one that the server brings along.
+    fn of(template: PromptTemplate, own: Option<String>) -> Self {
+        let built_in = || built_in::version(&template.key).map(|built_in| built_in.content);
+        let content = own.or_else(built_in).unwrap_or_default();
+        Self { is_system: built_in::find(&template.id).is_some(), template, content }
+    }
+
     /// What the text may use, each with what it is.
     pub fn variables(&self) -> &'static [(&'static str, &'static str)] {
         module::find(&self.template.key).map_or(&[], |module| module.variables)
@@ -54,10 +61,10 @@ pub struct TemplateFilter {
 }
 
 impl TemplateFilter {
-    fn lets_through(&self, current: &Current) -> bool {
-        self.key.as_ref().is_none_or(|key| *key == current.template.key)
-            && self.model.as_ref().is_none_or(|model| Some(model) == current.template.model.as_ref())
-            && self.is_system.is_none_or(|is_system| is_system == current.is_system)
+    fn lets_through(&self, template: &PromptTemplate) -> bool {
+        self.key.as_ref().is_none_or(|key| *key == template.key)
+            && self.model.as_ref().is_none_or(|model| Some(model) == template.model.as_ref())
+            && self.is_system.is_none_or(|is_system| is_system == built_in::find(&template.id).is_some())
     }
 }
 
@@ -120,8 +127,8 @@ impl PromptTemplates {
     pub async fn list(&self, filter: &TemplateFilter, page: &PageRequest) -> Result<Page<Current>> {
         let mut reader = self.store.read().await?;
         let mut templates = reader.prompt_templates(MAX_TEMPLATES).await?;
-        let untouched = built_in::all().into_iter().filter(|one| templates.iter().all(|other| other.id != one.id));
-        let untouched: Vec<PromptTemplate> = untouched.collect();
+        let is_untouched = |one: &&PromptTemplate| templates.iter().all(|other| other.id != one.id);
+        let untouched: Vec<_> = built_in::ALL.iter().filter(is_untouched).cloned().collect();
         templates.extend(untouched);
         templates.sort_by(|a, b| a.id.cmp(&b.id));
         if page.order == Order::Desc {
@@ -132,16 +139,14 @@ impl PromptTemplates {
             let unknown = || Error::invalid("invalid_cursor", "after names no template.").param("after");
             templates.drain(..=at.ok_or_else(unknown)?);
         }
-        let mut found = Vec::new();
-        for template in templates {
-            // One more than asked for, to learn whether there are more.
-            if found.len() > page.limit as usize {
-                break;
-            }
-            let current = current(&mut reader, template).await?;
-            found.extend(Some(current).filter(|current| filter.lets_through(current)));
-        }
-        Ok(Page::from_lookahead(found, page.limit))
+        templates.retain(|template| filter.lets_through(template));
+        let page = Page::from_lookahead(templates, page.limit);
+        let ids: Vec<&PromptTemplateId> = page.items.iter().map(|template| &template.id).collect();
+        let mut texts = reader.prompt_template_texts(&ids).await?;
+        Ok(page.map(|template| {
+            let text = texts.remove(&template.id);
+            Current::of(template, text)
+        }))
     }
 
     /// The template with this id.
@@ -205,7 +210,7 @@ impl PromptTemplates {
         let stored = tx.prompt_template(id).await?;
         let before = match &stored {
             Some(stored) => stored.clone(),
-            None => built_in::find(id).ok_or_else(not_found)?,
+            None => built_in::find(id).cloned().ok_or_else(not_found)?,
         };
         let mut after = before.clone();
         let mut changed = Vec::new();
@@ -332,7 +337,7 @@ impl PromptTemplates {
 
 async fn find(reader: &mut Reader, id: &PromptTemplateId) -> Result<PromptTemplate> {
     let stored = reader.prompt_template(id).await?;
-    stored.or_else(|| built_in::find(id)).ok_or_else(not_found)
+    stored.or_else(|| built_in::find(id).cloned()).ok_or_else(not_found)
 }
 
 /// The template with the text in use.
@@ -341,11 +346,7 @@ async fn current(reader: &mut Reader, template: PromptTemplate) -> Result<Curren
         BUILT_IN => None,
         version => reader.prompt_template_version(&template.id, version).await?,
     };
-    let content = match own {
-        Some(own) => own.content,
-        None => built_in::version(&template.key).map(|built_in| built_in.content).unwrap_or_default(),
-    };
-    Ok(Current { is_system: built_in::find(&template.id).is_some(), template, content })
+    Ok(Current::of(template, own.map(|own| own.content)))
 }
 
 async fn check_version(reader: &mut Reader, template: &PromptTemplate, number: u32) -> Result<()> {

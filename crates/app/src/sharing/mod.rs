@@ -114,7 +114,7 @@ impl Sharing {
         }
     }
 
-    /// Removes the contents of shares that were taken back or have expired.
+    /// Removes the contents of shares that were taken back or have expired, or whose conversation is deleted.
     ///
     /// # Errors
     /// When the database is away.

@@ -34,7 +34,7 @@ pub(super) struct Gathered {
     calls: Vec<Call>,
     pub(super) finish_reason: Option<String>,
     cut: bool,
-    /// A piece of it was of a shape that is passed on and not understood here.
+    /// A chunk of it was of a shape that is passed on and not understood here.
     odd: bool,
 }
 
@@ -47,7 +47,7 @@ struct Call {
 
 /// A whole answer or a chunk of one.
 #[derive(Deserialize)]
-struct Piece<'a> {
+struct Chunk<'a> {
     #[serde(borrow, default)]
     choices: Vec<Choice<'a>>,
     #[serde(borrow, default)]
@@ -59,16 +59,16 @@ struct Choice<'a> {
     #[serde(default)]
     index: u32,
     #[serde(borrow, default)]
-    delta: Option<Said<'a>>,
+    delta: Option<Delta<'a>>,
     /// The same of a whole answer. Some upstreams send both in a stream, the message as far as it has come.
     #[serde(borrow, default)]
-    message: Option<Said<'a>>,
+    message: Option<Delta<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Said<'a> {
+struct Delta<'a> {
     /// A text, or parts with texts.
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
@@ -79,21 +79,21 @@ struct Said<'a> {
     #[serde(borrow, default)]
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<CallPart<'a>>>,
+    tool_calls: Option<Vec<CallDelta<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct CallPart<'a> {
+struct CallDelta<'a> {
     #[serde(default)]
     index: Option<usize>,
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    function: Option<FunctionPart<'a>>,
+    function: Option<FunctionDelta<'a>>,
 }
 
 #[derive(Deserialize)]
-struct FunctionPart<'a> {
+struct FunctionDelta<'a> {
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -103,12 +103,12 @@ struct FunctionPart<'a> {
 impl Gathered {
     /// Takes a whole answer; gives what it took, as JSON.
     pub(super) fn whole(&mut self, body: &[u8]) -> Option<String> {
-        let Ok(piece) = serde_json::from_slice::<Piece<'_>>(body) else {
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(body) else {
             self.odd = true;
             return None;
         };
-        let usage = piece.usage.map(|usage| usage.get().to_owned());
-        self.take(piece);
+        let usage = chunk.usage.map(|usage| usage.get().to_owned());
+        self.take(chunk);
         usage
     }
 
@@ -124,9 +124,9 @@ impl Gathered {
                 if data == b"[DONE]" {
                     ended = true;
                 } else {
-                    let piece = serde_json::from_slice::<Piece<'_>>(data).ok();
-                    self.odd |= piece.is_none();
-                    if piece.is_some_and(|piece| self.take(piece)) {
+                    let chunk = serde_json::from_slice::<Chunk<'_>>(data).ok();
+                    self.odd |= chunk.is_none();
+                    if chunk.is_some_and(|chunk| self.take(chunk)) {
                         marks.push(from + b"data: {".len());
                     }
                 }
@@ -137,32 +137,32 @@ impl Gathered {
     }
 
     /// Takes what is new; says whether it ends an answer or tells the usage.
-    fn take(&mut self, piece: Piece<'_>) -> bool {
-        let mut ends = piece.usage.is_some();
-        for choice in piece.choices {
+    fn take(&mut self, chunk: Chunk<'_>) -> bool {
+        let mut ends = chunk.usage.is_some();
+        for choice in chunk.choices {
             ends |= choice.finish_reason.is_some();
             if choice.index != 0 {
                 continue;
             }
-            if let Some(said) = choice.delta.or(choice.message) {
-                self.say(said);
+            if let Some(delta) = choice.delta.or(choice.message) {
+                self.add_delta(delta);
             }
             if let Some(reason) = choice.finish_reason {
-                self.finish_reason = Some(reason.into_owned());
+                self.finish_reason = Some(question::plain(&reason));
             }
         }
         ends
     }
 
-    fn say(&mut self, said: Said<'_>) {
+    fn add_delta(&mut self, delta: Delta<'_>) {
         for (kept, new) in [
-            (&mut self.text, said.content.and_then(text)),
-            (&mut self.thoughts, said.reasoning_content.or(said.reasoning)),
-            (&mut self.refusal, said.refusal),
+            (&mut self.text, delta.content.and_then(text)),
+            (&mut self.thoughts, delta.reasoning_content.or(delta.reasoning)),
+            (&mut self.refusal, delta.refusal),
         ] {
             self.cut |= !add(kept, new);
         }
-        for (place, part) in said.tool_calls.into_iter().flatten().enumerate() {
+        for (place, part) in delta.tool_calls.into_iter().flatten().enumerate() {
             let at = part.index.unwrap_or(place);
             if at >= MOST_CALLS {
                 self.cut = true;

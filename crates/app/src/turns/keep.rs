@@ -14,7 +14,7 @@ use crate::conversations::{self, branches, edit::locked_item, items::appended};
 
 /// Where a turn goes.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Destination {
     /// Into a conversation that it makes.
     New(Box<Conversation>),
     /// Behind what was said.
@@ -28,7 +28,7 @@ pub(super) enum Place {
 pub(super) struct Turn {
     pub(super) owner: UserId,
     pub(super) conversation: ConversationId,
-    pub(super) place: Place,
+    pub(super) destination: Destination,
     /// What was asked, as far as it is new.
     pub(super) question: Vec<NewItem>,
     /// What the conversation is to be called if it has no name yet.
@@ -55,22 +55,22 @@ impl Inner {
     /// `conversation_not_found`, `branch_not_found`, `item_not_found` when it was deleted meanwhile;
     /// `branch_limit_reached`; what the database's failures mean.
     pub(super) async fn keep(&self, turn: Turn, answer: Vec<NewItem>) -> Result<Kept> {
-        let Turn { owner, conversation: id, place, question: mut items, title } = turn;
+        let Turn { owner, conversation: id, destination, question: mut items, title } = turn;
         items.extend(answer);
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let (mut backup, mut new_branch) = (None, None);
-        let done = match place {
-            Place::New(conversation) => {
+        let done = match destination {
+            Destination::New(conversation) => {
                 conversations::hold_project(&mut tx, &owner, conversation.project_id.as_ref()).await?;
                 Appended::Items(tx.insert_conversation(&conversation, items).await?)
             }
-            Place::End(history) => {
+            Destination::End(history) => {
                 let done = tx.append_to(&history, items, now).await?;
                 name(&mut tx, &owner, &id, title).await?;
                 done
             }
-            Place::Anew { before, why } => {
+            Destination::Anew { before, why } => {
                 // Behind a pointer: what is kept otherwise does not carry the state of this.
                 let (former, branch, done) =
                     Box::pin(self.keep_anew(&mut tx, &owner, &id, (&before, &why), items)).await?;

@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 use wire::openai::chat::request::{FunctionCall, ImageUrl, Role, ToolCall};
 
-use crate::chat::body::{self, Fields, Told};
+use super::images::{NO_IMAGE, parts_with_images};
+use crate::chat::body::RawMessage;
 
 /// What stands in the place of a result that nobody noted. Models insist on a result for each call.
 const NO_RESULT: &str = "The call was not completed.";
-/// What stands in the place of an image that is left out.
-pub(super) const NO_IMAGE: &str = "[an image of an earlier message, left out]";
 
 /// A message for the model.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct PromptMessage {
     pub(super) role: Role,
     pub(super) content: Content,
     calls: Vec<ToolCall>,
@@ -29,14 +28,14 @@ pub(super) enum Content {
     /// Nothing but calls.
     None,
     Text(String),
-    Parts(Vec<Piece>),
+    Parts(Vec<PromptPart>),
     /// The whole message as the client sent it.
-    Sent(Box<Told>),
+    Sent(Box<RawMessage>),
 }
 
 /// A part of a message, as JSON.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct PromptPart {
     pub(super) json: Box<RawValue>,
     pub(super) is_image: bool,
 }
@@ -44,9 +43,9 @@ pub(super) struct Piece {
 /// The messages so far. Results follow their calls at once, whatever order they were noted in.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    said: Vec<Said>,
+    messages: Vec<PromptMessage>,
     /// The calls of the last message, each with its result as far as it is known.
-    open: Vec<(String, Option<Said>)>,
+    open: Vec<(String, Option<PromptMessage>)>,
 }
 
 /// A message's body, or a call's. What is not named here is not told to models.
@@ -143,69 +142,74 @@ impl Messages {
         };
         // An answer that was broken off before its first word.
         if !empty {
-            self.push(Said { role, content, calls: Vec::new(), answers: None });
+            self.push(PromptMessage { role, content, calls: Vec::new(), answers: None });
         }
     }
 
-    fn call(&mut self, id: &str, name: &str, arguments: &str, result: Option<Said>) {
+    fn call(&mut self, id: &str, name: &str, arguments: &str, result: Option<PromptMessage>) {
         let call = ToolCall {
             id: id.to_owned(),
             kind: "function".to_owned(),
             function: FunctionCall { name: name.to_owned(), arguments: arguments.to_owned() },
         };
-        let goes_on = self.said.last().is_some_and(|last| last.role == Role::Assistant);
+        let goes_on = self.messages.last().is_some_and(|last| last.role == Role::Assistant);
         if !goes_on {
-            self.push(Said { role: Role::Assistant, content: Content::None, calls: Vec::new(), answers: None });
+            self.push(PromptMessage {
+                role: Role::Assistant,
+                content: Content::None,
+                calls: Vec::new(),
+                answers: None,
+            });
         }
-        if let Some(last) = self.said.last_mut() {
+        if let Some(last) = self.messages.last_mut() {
             last.calls.push(call);
             self.open.push((id.to_owned(), result));
         }
     }
 
     /// The result of a call; of a call that nobody made, nothing.
-    fn result(&mut self, id: &str, result: Said) -> bool {
+    fn result(&mut self, id: &str, result: PromptMessage) -> bool {
         let call = self.open.iter_mut().find(|(open, _)| open == id);
         call.map(|(_, place)| *place = Some(result)).is_some()
     }
 
     /// Adds a message as the client sent it.
-    pub(super) fn sent(&mut self, told: Told) {
+    pub(super) fn sent(&mut self, told: RawMessage) {
         let role = told.message.role;
         let answers = told.message.tool_call_id.clone().filter(|_| role == Role::Tool);
         let call = answers.clone().filter(|id| self.open.iter().any(|(open, _)| open == id));
-        let said = Said { role, content: Content::Sent(Box::new(told)), calls: Vec::new(), answers };
+        let said = PromptMessage { role, content: Content::Sent(Box::new(told)), calls: Vec::new(), answers };
         match call {
             Some(id) => _ = self.result(&id, said),
             None => self.push(said),
         }
     }
 
-    fn push(&mut self, said: Said) {
+    fn push(&mut self, said: PromptMessage) {
         self.settle();
-        self.said.push(said);
+        self.messages.push(said);
     }
 
     fn settle(&mut self) {
         for (id, result) in std::mem::take(&mut self.open) {
-            let none = || Said {
+            let none = || PromptMessage {
                 role: Role::Tool,
                 content: Content::Text(NO_RESULT.to_owned()),
                 calls: Vec::new(),
                 answers: Some(id.clone()),
             };
-            self.said.push(result.unwrap_or_else(none));
+            self.messages.push(result.unwrap_or_else(none));
         }
     }
 
     /// All of them.
-    pub(super) fn finish(mut self) -> Vec<Said> {
+    pub(super) fn finish(mut self) -> Vec<PromptMessage> {
         self.settle();
-        self.said
+        self.messages
     }
 }
 
-impl Said {
+impl PromptMessage {
     /// Whether it goes with the message before it: a result goes with its call.
     pub(super) fn follows(&self) -> bool {
         self.role == Role::Tool
@@ -226,7 +230,7 @@ impl Said {
     ///
     /// # Errors
     /// `internal_error` for what cannot be read back.
-    pub(super) fn into_told(self) -> Result<Told, Error> {
+    pub(super) fn into_raw(self) -> Result<RawMessage, Error> {
         #[derive(Serialize)]
         struct Message<'a> {
             role: Role,
@@ -250,7 +254,7 @@ impl Said {
         };
         let message =
             Message { role: self.role, content, tool_calls: &self.calls, tool_call_id: self.answers.as_deref() };
-        Told::read(serde_json::to_string(&message).map_err(Error::internal)?)
+        RawMessage::read(serde_json::to_string(&message).map_err(Error::internal)?)
     }
 
     /// What it says, for counting, and how many images it has.
@@ -267,85 +271,12 @@ impl Said {
         words.extend(self.calls.iter().flat_map(|call| [&*call.function.name, &*call.function.arguments]));
         (words, images)
     }
-
-    /// Leaves out all but the last images, as many as there is `room` for; says whether there were more.
-    pub(super) fn keep_images(&mut self, room: &mut usize) -> bool {
-        let mut has_place = || {
-            let has_place = *room > 0;
-            *room = room.saturating_sub(1);
-            has_place
-        };
-        let mut left_out = false;
-        match &mut self.content {
-            Content::None | Content::Text(_) => {}
-            Content::Parts(parts) => {
-                for part in parts.iter_mut().rev().filter(|part| part.is_image) {
-                    if !has_place() {
-                        (part.is_image, part.json) = (false, no_image());
-                        left_out = true;
-                    }
-                }
-            }
-            Content::Sent(told) => {
-                let Some(parts) = parts_with_images(&told.json) else { return false };
-                let none = no_image();
-                let mut parts: Vec<&str> = parts
-                    .into_iter()
-                    .rev()
-                    .map(|(json, is_image)| {
-                        let stays = !is_image || has_place();
-                        left_out |= !stays;
-                        if stays { json } else { none.get() }
-                    })
-                    .collect();
-                parts.reverse();
-                if left_out && let Ok(fewer) = with_parts(&told.json, &parts) {
-                    **told = fewer;
-                }
-            }
-        }
-        left_out
-    }
-}
-
-/// The parts of a message as the client sent it, and which of them are images; nothing where none is.
-fn parts_with_images(message: &str) -> Option<Vec<(&str, bool)>> {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        content: Vec<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Kind<'a> {
-        #[serde(rename = "type", borrow)]
-        kind: Cow<'a, str>,
-    }
-    // Most messages have none, and are not read again.
-    if !message.contains("image_url") {
-        return None;
-    }
-    let Message { content } = serde_json::from_str(message).ok()?;
-    let is_image = |part: &RawValue| serde_json::from_str(part.get()).is_ok_and(|Kind { kind }| kind == "image_url");
-    let parts: Vec<_> = content.into_iter().map(|part| (part.get(), is_image(part))).collect();
-    parts.iter().any(|(_, is_image)| *is_image).then_some(parts)
-}
-
-/// A message as the client sent it, with other parts. Everything else stays to the letter.
-fn with_parts(message: &str, parts: &[&str]) -> Result<Told, Error> {
-    let mut fields = Fields::of(message)?;
-    let parts = body::list(parts);
-    fields.set("content", &parts);
-    Told::read(fields.to_json())
-}
-
-fn no_image() -> Box<RawValue> {
-    serde_json::value::to_raw_value(&json!({"type": "text", "text": NO_IMAGE})).unwrap_or_default()
 }
 
 /// The result of a call, as a message.
-fn result(id: &str, raw: &RawValue) -> Said {
+fn result(id: &str, raw: &RawValue) -> PromptMessage {
     let content = Content::Text(result_text(raw));
-    Said { role: Role::Tool, content, calls: Vec::new(), answers: Some(id.to_owned()) }
+    PromptMessage { role: Role::Tool, content, calls: Vec::new(), answers: Some(id.to_owned()) }
 }
 
 fn result_text(raw: &RawValue) -> String {
@@ -406,7 +337,7 @@ fn pieces<'a>(parts: impl Iterator<Item = Part<'a>>) -> Content {
             _ => continue,
         };
         if let Ok(json) = serde_json::value::to_raw_value(&json) {
-            pieces.push(Piece { json, is_image });
+            pieces.push(PromptPart { json, is_image });
         }
     }
     match only {

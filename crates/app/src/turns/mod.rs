@@ -6,6 +6,7 @@
 //! incomplete. A chat without a conversation passes through untouched.
 
 mod answer;
+mod images;
 mod keep;
 mod mark;
 mod messages;
@@ -23,7 +24,7 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    Clock, Error, Kind, Principal, Result,
+    Clock, Error, Principal, Result,
     conversation::Conversation,
     ids::{ConversationId, UserId},
     item::Making,
@@ -39,8 +40,8 @@ use wire::openai::{
 
 use self::{
     answer::{Ending, Gathered},
-    keep::{Kept, Place, Turn},
-    messages::{Messages, Said},
+    keep::{Destination, Kept, Turn},
+    messages::{Messages, PromptMessage},
     recent::{Recent, recent},
     stream::Report,
     trim::Fitted,
@@ -52,7 +53,7 @@ pub use self::{
 use crate::{
     chat::{
         Chat, Completion, Events, Notes,
-        body::{Fields, Told},
+        body::{Fields, RawMessage},
         dialect,
     },
     conversations::{self, Conversations},
@@ -123,7 +124,7 @@ struct Ground {
     /// The conversation; none in a temporary chat.
     conversation: Option<Conversation>,
     /// Where the turn goes; none when it is not to be kept.
-    place: Option<Place>,
+    destination: Option<Destination>,
     /// What was said, as far as a model could be told.
     history: Recent,
 }
@@ -135,9 +136,9 @@ struct Ask<'a> {
     /// Its fields as they came.
     fields: Fields<'a>,
     /// What the client says to the model on top of everything.
-    instructions: Vec<Told>,
+    instructions: Vec<RawMessage>,
     /// What was said, the question at its end.
-    said: Vec<Said>,
+    said: Vec<PromptMessage>,
     /// Whether nothing was said before that.
     is_all: bool,
     /// How many messages the question has.
@@ -238,7 +239,7 @@ impl Turns {
         notes: impl Notes,
     ) -> Result<Answer> {
         request.check()?;
-        let Ground { conversation, place, history } = self.ground(caller, &request, referrer).await?;
+        let Ground { conversation, destination, history } = self.ground(caller, &request, referrer).await?;
         let fields = Fields::of_body(&body)?;
         let sent: Vec<question::Sent<'_>> = request.messages.iter().zip(fields.messages()?).collect();
         let Recent { items: history, is_all } = &history;
@@ -255,7 +256,7 @@ impl Turns {
             told.item(item);
         }
         let asked = new.iter().filter(|(sent, _)| !question::is_instruction(sent));
-        let copy = |(sent, raw): &question::Sent<'_>| Told { message: (*sent).clone(), json: (*raw).to_owned() };
+        let copy = |(sent, raw): &question::Sent<'_>| RawMessage { message: (*sent).clone(), json: (*raw).to_owned() };
         asked.clone().for_each(|sent| told.sent(copy(sent)));
         let asked = asked.count();
         let instructions = sent.iter().filter(|(sent, _)| question::is_instruction(sent)).map(copy).collect();
@@ -263,16 +264,16 @@ impl Turns {
         let ask = Ask { instructions, said, is_all: *is_all, question: asked, fields, request, hints };
         let mut conversation = conversation;
         let title = question::title(&question);
-        let turn = place.zip(conversation.as_mut()).map(|(mut place, conversation)| {
+        let turn = destination.zip(conversation.as_mut()).map(|(mut destination, conversation)| {
             let title = title.filter(|_| conversation.title.is_none());
             if title.is_some() {
                 conversation.title.clone_from(&title);
             }
-            if let Place::New(made) = &mut place {
+            if let Destination::New(made) = &mut destination {
                 made.title.clone_from(&title);
             }
             let question = self.0.conversations.new_items(question);
-            Turn { owner: caller.user_id.clone(), conversation: conversation.id.clone(), place, question, title }
+            Turn { owner: caller.user_id.clone(), conversation: conversation.id.clone(), destination, question, title }
         });
         let plan = Plan { conversation, turn, report: None };
         self.ask(&caller.user_id, ask, plan, notes).await.map(|(answer, _)| answer)
@@ -287,7 +288,7 @@ impl Turns {
             self.compose(owner, plan.conversation.as_ref(), plan.turn.is_some(), &mut hints, &request).await?;
         let mut messages = instructions;
         for said in fitted.messages {
-            messages.push(said.into_told()?);
+            messages.push(said.into_raw()?);
         }
         composed.put_into(&mut messages)?;
         if composed.forgoes_thinking {
@@ -352,26 +353,23 @@ impl Turns {
         let keeps = request.store.unwrap_or(true);
         let id = named(&wish);
         if id == Some(TEMPORARY) {
-            return Ok(Ground { conversation: None, place: None, history: Recent::none() });
+            return Ok(Ground { conversation: None, destination: None, history: Recent::none() });
         }
         let Some(id) = id else {
             let mut made =
                 Conversation::new(ConversationId::new(&self.0.clock), caller.user_id.clone(), self.0.clock.now());
             made.referrer = referrer.map(conversations::read_referrer).transpose()?.flatten();
-            let place = keeps.then(|| Place::New(Box::new(made.clone())));
-            return Ok(Ground { conversation: keeps.then_some(made), place, history: Recent::none() });
+            let destination = keeps.then(|| Destination::New(Box::new(made.clone())));
+            return Ok(Ground { conversation: keeps.then_some(made), destination, history: Recent::none() });
         };
         let window = self.0.models.resolve(&request.model)?.window().unwrap_or(trim::USUAL_WINDOW);
         let mut reader = self.0.store.read().await?;
         let id = ConversationId::parse(id).map_err(|error| error.param("conversation"))?;
         let found = conversations::history(&mut reader, &caller.user_id, &id, wish.branch.as_deref()).await;
-        let (conversation, history) = found.map_err(|error| match error.kind() {
-            Kind::NotFound => error.param("conversation"),
-            _ => error,
-        })?;
+        let (conversation, history) = found.map_err(|error| error.param("conversation"))?;
         let recent = recent(&mut reader, &history, None, window).await?;
-        let place = keeps.then_some(Place::End(history));
-        Ok(Ground { conversation: Some(conversation), place, history: recent })
+        let destination = keeps.then_some(Destination::End(history));
+        Ok(Ground { conversation: Some(conversation), destination, history: recent })
     }
 
     /// Begins to keep a turn; that goes on with nobody waiting for it.
@@ -400,7 +398,7 @@ impl Turns {
 }
 
 /// What `model` has room for, as it counts itself if it can: with that on a thread that no other request waits for.
-async fn fit(model: &Arc<Model>, said: Vec<Said>, question: usize) -> Result<Fitted> {
+async fn fit(model: &Arc<Model>, said: Vec<PromptMessage>, question: usize) -> Result<Fitted> {
     let window = model.window().unwrap_or(trim::USUAL_WINDOW);
     if model.count_tokens("").is_none() {
         return trim::fit(said, question, window, &|_| None);
@@ -418,7 +416,7 @@ struct Unanswered<'a> {
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let question = self.turn.take().filter(|turn| !matches!(turn.place, Place::Anew { .. }));
+        let question = self.turn.take().filter(|turn| !matches!(turn.destination, Destination::Anew { .. }));
         if let Some(turn) = question.filter(|turn| !turn.question.is_empty()) {
             drop(self.turns.keep(turn, Vec::new(), &Making::default()));
         }

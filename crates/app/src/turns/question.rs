@@ -143,7 +143,7 @@ pub(super) fn call(id: &str, name: &str, arguments: &str) -> ItemIn {
 }
 
 /// A text for a column of its own: PostgreSQL keeps no NUL there.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "")
 }
 

@@ -16,7 +16,7 @@ use store::ItemPage;
 use wire::openai::{chat::ChatRequest, items};
 
 use super::{
-    Ask, Messages, Place, Plan, Reply, ReplyEvents, Said, Turn, Turns,
+    Ask, Destination, Messages, Plan, PromptMessage, Reply, ReplyEvents, Turn, Turns,
     keep::Kept,
     recent::{Recent, recent},
     trim,
@@ -89,15 +89,15 @@ struct Asked {
     /// The question as an item to be kept, where it is in other words.
     new: Vec<NewItem>,
     /// Where the answer goes.
-    place: Place,
+    destination: Destination,
     /// The model that answered before.
     model: Option<String>,
 }
 
 impl Asked {
     fn into_turn(self) -> Turn {
-        let Self { owner, conversation, new: question, place, .. } = self;
-        Turn { owner, conversation: conversation.id, place, question, title: None }
+        let Self { owner, conversation, new: question, destination, .. } = self;
+        Turn { owner, conversation: conversation.id, destination, question, title: None }
     }
 }
 
@@ -132,7 +132,7 @@ impl Turns {
         let former = &mut asked.question;
         let (body, text) = items::with_content(&former.body, Some("user"), content, "content")?;
         let question = self.0.conversations.new_item(items::ItemIn::message("user", body, text));
-        asked.place = Place::Anew { before: former.id.clone(), why: format!("Edited {}", former.id) };
+        asked.destination = Destination::Anew { before: former.id.clone(), why: format!("Edited {}", former.id) };
         (former.id, former.body) = (question.id.clone(), question.body.clone());
         asked.new = vec![question];
         Ok(())
@@ -145,7 +145,7 @@ impl Turns {
     pub async fn make_room(&self, caller: &Principal, id: &str, item: &str) -> Result<Regenerated> {
         let asked = self.question_of(caller, id, item, None).await?;
         let question = asked.question.id.clone();
-        if let Place::End(history) = &asked.place {
+        if let Destination::End(history) = &asked.destination {
             let branch = history.branch().to_owned();
             let nothing =
                 Regenerated { branch, backup: None, new_branch: None, question, edited: None, item: None, usage: None };
@@ -185,13 +185,13 @@ impl Turns {
         } else {
             Some(behind.swap_remove(0))
         };
-        let (place, model) = match replaced {
+        let (destination, model) = match replaced {
             Some(Item { id, making, .. }) => {
-                (Place::Anew { why: format!("Before {id} was regenerated"), before: id }, making.model)
+                (Destination::Anew { why: format!("Before {id} was regenerated"), before: id }, making.model)
             }
-            None => (Place::End(history), None),
+            None => (Destination::End(history), None),
         };
-        Ok(Asked { owner, conversation, said, is_all, question, new: Vec::new(), place, model })
+        Ok(Asked { owner, conversation, said, is_all, question, new: Vec::new(), destination, model })
     }
 
     async fn ask_again(&self, asked: Asked, again: &Again, notes: impl Notes, show: Show) -> Result<Outcome> {
@@ -201,7 +201,7 @@ impl Turns {
         }
         let mut question = Messages::default();
         question.item(&asked.question);
-        let question = question.finish().into_iter().map(Said::into_told).collect::<Result<Vec<_>>>()?;
+        let question = question.finish().into_iter().map(PromptMessage::into_raw).collect::<Result<Vec<_>>>()?;
         let model = self.model(again.model.as_ref().or(asked.model.as_ref()), &asked.owner).await?;
         let mut wish: BTreeMap<&str, Value> = [("model", json!(model)), ("messages", json!([]))].into();
         let options = [

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::{
     Turns,
     answer::{Ending, Gathered},
-    keep::{Kept, Place, Turn},
+    keep::{Destination, Kept, Turn},
 };
 use crate::chat::Events;
 
@@ -58,7 +58,7 @@ impl Running {
     /// Keeps what came of an answer that broke off, unless it would have been another one to a question: then nothing is
     /// changed.
     fn give_up(self, ending: Ending) {
-        if !matches!(self.turn.place, Place::Anew { .. }) {
+        if !matches!(self.turn.destination, Destination::Anew { .. }) {
             drop(self.keep(ending));
         }
     }

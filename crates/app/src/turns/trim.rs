@@ -1,6 +1,6 @@
 //! What of a history a model is told, when it has no room for all.
 
-use super::messages::{Content, Said};
+use super::messages::{Content, PromptMessage};
 use domain::Error;
 
 /// What a model is assumed to read at most when nobody knows, in tokens (contract E12).
@@ -22,7 +22,7 @@ pub(super) type Count<'a> = &'a dyn Fn(&str) -> Option<usize>;
 /// The messages a model is told.
 #[derive(Debug)]
 pub(super) struct Fitted {
-    pub(super) messages: Vec<Said>,
+    pub(super) messages: Vec<PromptMessage>,
     /// Whether something was left out or cut.
     pub(super) trimmed: bool,
 }
@@ -32,12 +32,17 @@ pub(super) struct Fitted {
 ///
 /// # Errors
 /// `context_length_exceeded` when the question alone does not fit.
-pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count: Count<'_>) -> Result<Fitted, Error> {
+pub(super) fn fit(
+    mut history: Vec<PromptMessage>,
+    question: usize,
+    window: usize,
+    count: Count<'_>,
+) -> Result<Fitted, Error> {
     let room = (window as f64 * SHARE) as usize;
     let mut trimmed = cut_results(&mut history[..]) | leave_out_images(&mut history);
     let mut asked = history.len() - question.min(history.len());
     // A result that is the question needs its call.
-    while asked > 0 && history.get(asked).is_some_and(Said::follows) {
+    while asked > 0 && history.get(asked).is_some_and(PromptMessage::follows) {
         asked -= 1;
     }
     let mut used = 0;
@@ -66,7 +71,7 @@ pub(super) fn fit(mut history: Vec<Said>, question: usize, window: usize, count:
 }
 
 /// What a message costs: exactly where it matters and somebody can say it.
-fn cost(said: &Said, room: usize, count: Count<'_>) -> usize {
+fn cost(said: &PromptMessage, room: usize, count: Count<'_>) -> usize {
     let (words, images) = said.words();
     let words: usize = words.into_iter().map(|text| tokens(text, room, count)).sum();
     MESSAGE + words + images * IMAGE
@@ -93,7 +98,7 @@ fn estimate(text: &str) -> usize {
     letters.div_ceil(4) + (signs * 2).div_ceil(3)
 }
 
-fn cut_results(history: &mut [Said]) -> bool {
+fn cut_results(history: &mut [PromptMessage]) -> bool {
     let mut cut = false;
     for said in history {
         // A token has at least a byte.
@@ -108,7 +113,7 @@ fn cut_results(history: &mut [Said]) -> bool {
     cut
 }
 
-fn leave_out_images(history: &mut [Said]) -> bool {
+fn leave_out_images(history: &mut [PromptMessage]) -> bool {
     let (mut of_users, mut of_results) = (MAX_IMAGES, MAX_RESULT_IMAGES);
     let mut left_out = false;
     for said in history.iter_mut().rev() {
@@ -128,10 +133,10 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        super::messages::{Messages, NO_IMAGE},
+        super::{images::NO_IMAGE, messages::Messages},
         *,
     };
-    use crate::chat::body::Told;
+    use crate::chat::body::RawMessage;
 
     fn item(kind: &str, role: Option<&str>, call_id: Option<&str>, body: &serde_json::Value) -> Item {
         let head = Head {
@@ -173,8 +178,8 @@ mod tests {
         Ok((fitted.messages.into_iter().map(as_told).collect(), fitted.trimmed))
     }
 
-    fn as_told(said: Said) -> serde_json::Value {
-        serde_json::from_str(&said.into_told().unwrap().json).unwrap()
+    fn as_told(said: PromptMessage) -> serde_json::Value {
+        serde_json::from_str(&said.into_raw().unwrap().json).unwrap()
     }
 
     const UNKNOWN: Count<'static> = &|_| None;
@@ -294,7 +299,7 @@ mod tests {
         };
         let mut messages = Messages::default();
         messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
-        let mut send = |message: serde_json::Value| messages.sent(Told::read(message.to_string()).unwrap());
+        let mut send = |message: serde_json::Value| messages.sent(RawMessage::read(message.to_string()).unwrap());
         send(json!({"role": "tool", "tool_call_id": "a", "content": images(12), "odd": 1.5}));
         send(json!({"role": "user", "content": images(16), "name": "ada"}));
         let fitted = fit(messages.finish(), 1, 40_000, UNKNOWN).unwrap();
@@ -317,7 +322,7 @@ mod tests {
             let mut messages = Messages::default();
             messages.item(&item("function_call", None, Some("a"), &json!({"name": "f", "arguments": "{}"})));
             let sent = json!({"role": "tool", "tool_call_id": "a", "content": content});
-            messages.sent(Told::read(sent.to_string()).unwrap());
+            messages.sent(RawMessage::read(sent.to_string()).unwrap());
             let mut fitted = fit(messages.finish(), 1, 1_000_000, UNKNOWN).unwrap();
             assert!(fitted.trimmed);
             let told = as_told(fitted.messages.remove(1));

@@ -7,6 +7,7 @@ use app::{
     projects::{ProjectChange, Projects},
 };
 use domain::{Clock, Method, Principal, Role, Timestamp};
+use store::CleanUp;
 use testkit::{database::Database, on_both_databases};
 
 use crate::support::{insert_user, open};
@@ -57,6 +58,24 @@ on_both_databases! {
         clock.advance(Duration::from_secs(1));
         conversations.purge(options).await.unwrap();
         assert_eq!(database.number(LEFT).await, 1);
+    }
+
+    async fn another_server_that_removes_is_left_alone(database: Database) {
+        let World { conversations, ada, .. } = world(&database).await;
+        let made = conversations.create(&ada, NewConversation::default()).await.unwrap();
+        conversations.delete(&ada, made.id.as_str()).await.unwrap();
+        let options = Options { deleted_days: 0 };
+        let another = open(&database).await;
+        let mut tx = another.write().await.unwrap();
+        assert!(tx.lock_clean_up(CleanUp::Deleted).await.unwrap());
+        // SQLite has one writer, and others wait for it.
+        if database.is_postgres() {
+            conversations.purge(options).await.unwrap();
+            assert_eq!(database.number(LEFT).await, 1);
+        }
+        tx.commit().await.unwrap();
+        conversations.purge(options).await.unwrap();
+        assert_eq!(database.number(LEFT).await, 0);
     }
 
     async fn a_deleted_project_leaves_after_its_time(database: Database) {

@@ -38,7 +38,7 @@ pub(crate) struct App {
     pub(crate) identity: Identity,
     pub(crate) sharing: Sharing,
     _keys: TempDir,
-    _database: Database,
+    pub(crate) database: Database,
 }
 
 impl App {
@@ -124,7 +124,7 @@ impl App {
         let sharing = Sharing::new(store.clone(), clock.clone(), ISSUER, shared);
         let state = State { turns, models, sharing: sharing.clone(), identity: identity.clone(), store: store.clone() };
         let client = Client::new(llm_api::service(state).mount(&edge));
-        Self { client, clock, store, identity, sharing, _keys: keys, _database: database }
+        Self { client, clock, store, identity, sharing, _keys: keys, database }
     }
 
     /// A caller without credentials.

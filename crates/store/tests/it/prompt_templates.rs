@@ -80,10 +80,16 @@ on_both_databases! {
 
     async fn what_is_in_use_is_the_active_version(database: Database) {
         let store = open(&database).await;
-        insert(&store, &template("timing", None, 1), &version(1, None)).await;
+        let timing = template("timing", None, 1);
+        insert(&store, &timing, &version(1, None)).await;
         let built_in = PromptTemplate { active_version: 0, enabled: false, ..template("memory", Some("m"), 2) };
         insert(&store, &built_in, &version(1, None)).await;
-        let active = store.read().await.unwrap().active_prompt_templates(9).await.unwrap();
+        let mut reader = store.read().await.unwrap();
+        let texts = reader.prompt_template_texts(&[&built_in.id]).await.unwrap();
+        assert!(texts.is_empty(), "it has none of its own in use: {texts:?}");
+        let texts = reader.prompt_template_texts(&[&built_in.id, &timing.id]).await.unwrap();
+        assert_eq!(texts, [(timing.id, version(1, None).content)].into());
+        let active = reader.active_prompt_templates(9).await.unwrap();
         let content = Some(version(1, None).content);
         let line = |key: &str, model: &str, enabled, content| {
             ActivePromptTemplate { key: key.to_owned(), model: model.to_owned(), enabled, content }

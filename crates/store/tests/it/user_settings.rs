@@ -1,6 +1,6 @@
 //! The table `user_settings`.
 
-use ::store::ChangedSettings;
+use ::store::{ChangedSettings, StoreError};
 use domain::{Clock, ids::UserId};
 use serde_json::{Map, Value, json};
 use testkit::on_both_databases;
@@ -30,6 +30,24 @@ on_both_databases! {
         let mut reader = store.read().await.unwrap();
         assert_eq!(reader.user_settings(&user.id).await.unwrap(), Some(second));
         assert_eq!(reader.user_settings(&stranger.id).await.unwrap(), None);
+    }
+
+    async fn what_holds_a_nul_is_refused_and_not_kept(database: Database) {
+        let store = open(&database).await;
+        let user = insert_user(&store).await;
+        for json in [json!({"a": ["b\u{0}"]}), json!({"\u{0}": 1})] {
+            let mut tx = store.write().await.unwrap();
+            let settings = ChangedSettings { changes: changes(json), updated_at: NOW };
+            let error = tx.put_user_settings(&user.id, &settings).await.unwrap_err();
+            assert!(matches!(error, StoreError::Nul), "{error:?}");
+        }
+        let like_one = ChangedSettings { changes: changes(json!({"a": "\\u0000"})), updated_at: NOW };
+        let mut tx = store.write().await.unwrap();
+        tx.put_user_settings(&user.id, &like_one).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut reader = store.read().await.unwrap();
+        assert_eq!(reader.user_settings(&user.id).await.unwrap(), Some(like_one));
+        assert!(matches!(reader.account("a\u{0}").await.unwrap_err(), StoreError::Nul));
     }
 
     async fn settings_are_somebodys(database: Database) {

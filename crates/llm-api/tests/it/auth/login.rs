@@ -30,6 +30,15 @@ on_both_databases! {
             let answer = answer.expect(302);
             assert!(answer.headers[header::LOCATION].to_str().unwrap().starts_with(&format!("{ISSUER}/auth/authorize?")));
         }
+        for (accept, status) in [
+            ("application/xhtml+xml, TEXT/HTML", 302),
+            ("application/json, text/html;q=0.9", 200),
+            ("text/html;q=0, application/json", 200),
+            ("*/*", 200),
+        ] {
+            let client = app.anonymous().header(header::ACCEPT, accept);
+            assert_eq!(client.get("/auth/login").await.status.as_u16(), status, "{accept}");
+        }
     }
 
     async fn tokens_go_to_listed_origins_only(database: Database) {

@@ -502,6 +502,18 @@ testkit::on_both_databases! {
         let mut body = ask(&path, "x");
         body["conversation"] = json!({"id": path.rsplit('/').next(), "branch": "nowhere"});
         assert_eq!(guest.post(PATH, &body).await.error().1, "branch_not_found");
+        body["conversation"]["branch"] = json!("\u{0}");
+        let error = guest.post(PATH, &body).await.error();
+        assert_eq!(error, (400, "invalid_request".to_owned(), Some("conversation".to_owned())), "no database has it");
         assert_eq!(upstream.chats().len(), 0);
+    }
+
+    async fn no_field_is_at_fault_where_the_database_is(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let path = make(&app, &guest, &json!({})).await;
+        app.database.execute("ALTER TABLE conversation_branches RENAME TO gone").await;
+        assert_eq!(guest.post(PATH, &ask(&path, "x")).await.error(), (500, "internal_error".to_owned(), None));
     }
 }

@@ -35,6 +35,10 @@ on_both_databases! {
         }
         let known = world.app.anonymous().header(http::header::IF_NONE_MATCH, image.headers["etag"].to_str().unwrap());
         assert!(known.get(&path).await.expect(304).body.is_empty());
+        world.app.database.execute("UPDATE share_images SET number = number + 10").await;
+        known.get(&path).await.expect(304); // It was not looked for.
+        assert_eq!(world.app.anonymous().get(&path).await.error().0, 404);
+        world.app.database.execute("UPDATE share_images SET number = number - 10").await;
         let slug = share["slug"].as_str().unwrap();
         let page = world.page(&link(&share)).await.expect(200).text();
         assert!(page.contains(&format!("<img src=\"{slug}/images/1\"")), "{page}");

@@ -1,3 +1,5 @@
+use store::CleanUp;
+
 use super::*;
 
 on_both_databases! {
@@ -48,12 +50,23 @@ on_both_databases! {
         let world = World::new(database).await;
         let (ended, live) = (world.share(json!({})).await, world.share(json!({})).await);
         world.guest.delete(&format!("/v1/shares/{}", ended["id"].as_str().unwrap())).await.expect(200);
-        world.app.sharing.forget_dead().await.unwrap();
         let read = async |share: &Value| {
             let id = domain::ids::ShareId::parse(share["id"].as_str().unwrap()).unwrap();
             world.app.store.read().await.unwrap().share_snapshot(&id).await.unwrap()
         };
+        let mut another = world.app.store.write().await.unwrap();
+        assert!(another.lock_clean_up(CleanUp::DeadShares).await.unwrap());
+        // SQLite has one writer, and others wait for it.
+        if world.app.database.is_postgres() {
+            world.app.sharing.forget_dead().await.unwrap();
+            assert!(read(&ended).await.is_some(), "another server is at it");
+        }
+        another.commit().await.unwrap();
+        world.app.sharing.forget_dead().await.unwrap();
         assert_eq!(read(&ended).await, None);
         assert!(read(&live).await.is_some());
+        world.guest.delete(&format!("/v1/conversations/{}", world.conversation)).await.expect(200);
+        world.app.sharing.forget_dead().await.unwrap();
+        assert_eq!(read(&live).await, None, "its conversation is deleted");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::Error;
+use domain::{Error, length::check_length};
 use serde_json::value::RawValue;
 
 use super::fields::{self, Fields, wrong};
@@ -170,14 +170,6 @@ fn check_list(part: &Fields<'_>, name: &str, most: usize) -> Result<(), Error> {
     let entries: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| wrong(&path, "an array"))?;
     if entries.len() > most {
         return Err(Error::invalid_parameter(&*path, format!("{path} may hold {most} entries at most.")));
-    }
-    Ok(())
-}
-
-fn check_length(text: &str, most: usize, path: &str) -> Result<(), Error> {
-    // Counted only where it could matter.
-    if text.len() > most && text.chars().count() > most {
-        return Err(Error::invalid_parameter(path, format!("{path} may have {most} characters at most.")));
     }
     Ok(())
 }

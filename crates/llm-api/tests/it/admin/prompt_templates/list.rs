@@ -15,6 +15,13 @@ on_both_databases! {
         root.post(PATH, &body).await.expect(201);
         let all = root.get(&format!("{PATH}?order=asc")).await.expect(200).json();
         assert_eq!(keys(&all).len(), 10, "{:?}", keys(&all));
+        let content = |key: &str, model: Value| {
+            let is_it = |one: &&Value| one["key"] == key && one["model"] == model;
+            all["data"].as_array().unwrap().iter().find(is_it).unwrap()["content"].as_str().unwrap()
+        };
+        assert_eq!(content("persona.pirate", Value::Null), "a pirate who says arr");
+        assert_eq!(content("timing", json!("m")), "x");
+        assert!(content("timing", Value::Null).contains("{{"), "the one that the server brings along");
         let first = root.get(&format!("{PATH}?limit=7&order=asc")).await.expect(200).json();
         let after = first["next_after"].as_str().unwrap();
         let rest = root.get(&format!("{PATH}?limit=7&order=asc&after={after}")).await.expect(200).json();
