@@ -181,7 +181,7 @@ pub(crate) fn read_text(text: String, field: &'static str, most: usize) -> Resul
 }
 
 #[cold]
-fn not_found() -> Error {
+pub(crate) fn not_found() -> Error {
     Error::not_found("project_not_found", "There is no such project of yours.")
 }
 

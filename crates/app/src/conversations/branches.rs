@@ -192,7 +192,7 @@ fn name_field(error: Error, field: &'static str) -> Error {
     if error.code() == "branch_not_found" { error.param(field) } else { error }
 }
 
-pub(super) fn not_found() -> Error {
+pub(crate) fn not_found() -> Error {
     Error::not_found("branch_not_found", "The conversation has no such branch.")
 }
 

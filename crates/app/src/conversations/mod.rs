@@ -27,6 +27,8 @@ use store::{History, ItemPage, Store, Tx};
 use tokio_util::sync::CancellationToken;
 use wire::{openai::items::ItemIn, patch::Change};
 
+use crate::projects;
+
 pub use branches::NewBranch;
 pub use calls::CallChange;
 pub use edit::{Deleted, Edited};
@@ -35,6 +37,8 @@ pub use export::{Export, ExportPage, Which};
 pub use fields::{MAX_METADATA, MetadataChange, read_referrer, read_title};
 pub use purge::Options;
 
+/// What clients call a conversation that is kept nowhere (contract E12).
+pub(crate) const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
 /// Most conversations that are deleted by their ids in one call.
 pub const MAX_BULK: usize = 100;
 /// Longest question to the search, in characters.
@@ -343,9 +347,9 @@ pub fn project_id(id: &str) -> Result<ProjectId> {
 }
 
 pub(crate) fn project_not_found() -> Error {
-    Error::not_found("project_not_found", "There is no such project.").param("project_id")
+    projects::not_found().param("project_id")
 }
 
 pub(crate) fn not_found() -> Error {
-    Error::not_found("conversation_not_found", "There is no such conversation.")
+    Error::not_found("conversation_not_found", "There is no such conversation of yours.")
 }

@@ -1,12 +1,14 @@
 //! Sharing: a frozen copy of a conversation, for everybody who has the link.
 //!
-//! A share is made once and never changes. What is in it is decided in [`snapshot`], how it looks in [`page`] and
-//! [`markdown`]; whether it is seen is asked anew for each reader, so that taking it back works at once.
+//! A share is made once and never changes. What is in it is decided in [`gather`] and [`snapshot`], how it looks in [`page`]
+//! and [`markdown`]; whether it is [`seen`] is asked anew for each reader, so that taking it back works at once.
 
+mod gather;
 mod highlight;
 mod markdown;
 mod options;
 mod page;
+mod seen;
 mod snapshot;
 mod views;
 
@@ -14,34 +16,23 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Clock, Error, Kind, Principal, Result, Timestamp,
-    ids::{ConversationId, ItemId, ShareId},
-    item::Item,
-    page::{Order, Page, PageRequest},
-    share::{Image, Name, Share, Slug},
+    ids::{ConversationId, ShareId},
+    page::{Page, PageRequest},
+    share::{Name, Share, Slug},
 };
-use store::{CleanUp, History, ItemPage, OpenShare, Reader, ShareFilter, Store};
+use store::{CleanUp, ShareFilter, Store};
 use tokio_util::sync::CancellationToken;
-use wire::share::{Message, Snapshot};
 
 pub use options::Options;
-use snapshot::Gathering;
+pub use seen::{SeenShare, error_page, policy};
 use views::Views;
 
-use crate::conversations::PAGE_BYTES;
+use crate::conversations::{self, items};
 
 /// Live shares that a conversation may have.
 pub const MAX_LIVE: u64 = 50;
 /// The longest life that can be asked for.
 pub const MAX_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
-/// What clients call a conversation that is kept nowhere.
-const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
-/// Messages of a conversation that is worth sharing.
-const FEWEST: usize = 2;
-/// Items read at a time, and in all.
-const PAGE: u32 = 500;
-const MOST_ITEMS: usize = 20_000;
-/// Questions that belong to one answer, at most.
-const MOST_CONTEXT: usize = 20;
 /// How often the contents of dead shares are removed, and how many at a time.
 const CLEAN_EVERY: Duration = Duration::from_mins(10);
 const CLEAN_BATCH: u32 = 50;
@@ -75,15 +66,6 @@ pub struct ShareWish {
     pub expires_in: Option<i64>,
     /// Whether it takes the place of those that were shared before.
     pub replace: bool,
-}
-
-/// What somebody with the link may see.
-pub struct SeenShare {
-    /// The share.
-    pub share: Share,
-    /// Where it is.
-    pub address: String,
-    sharing: Sharing,
 }
 
 impl Sharing {
@@ -140,7 +122,7 @@ impl Sharing {
     /// Shares a conversation of the caller's, or an answer of it.
     ///
     /// # Errors
-    /// `sharing_disabled`, `temporary_conversation`, `invalid_id`, `conversation_not_found`, `branch_not_found`,
+    /// `sharing_disabled`, `temporary_conversation`, `invalid_id`, `conversations::not_found`, `branch_not_found`,
     /// `item_not_found`, `item_not_shareable`, `not_enough_items`, `snapshot_too_large`, `share_limit_reached`, and 400
     /// that names the field.
     pub async fn create(&self, caller: &Principal, conversation: &str, wish: &ShareWish) -> Result<Share> {
@@ -155,7 +137,7 @@ impl Sharing {
             slug,
             user_id: caller.user_id.clone(),
             conversation_id: id,
-            item_id: wish.item.as_deref().map(read_item_id).transpose()?,
+            item_id: wish.item.as_deref().map(items::read_id).transpose()?,
             title: snapshot.title.clone(),
             include_images: wish.include_images,
             include_context: wish.include_context,
@@ -171,7 +153,7 @@ impl Sharing {
         let mut tx = self.0.store.write().await?;
         // Whoever else shares it waits, so that the number stays within its bound.
         let found = tx.lock_conversation(&share.user_id, &share.conversation_id).await?;
-        if found.ok_or_else(conversation_not_found)?.is_private {
+        if found.ok_or_else(conversations::not_found)?.is_private {
             return Err(temporary());
         }
         if wish.replace {
@@ -184,55 +166,10 @@ impl Sharing {
         Ok(share)
     }
 
-    async fn gather(
-        &self,
-        caller: &Principal,
-        id: &ConversationId,
-        wish: &ShareWish,
-        slug: &Slug,
-    ) -> Result<(Snapshot, Vec<Image>)> {
-        let mut reader = self.0.store.read().await?;
-        let branch = wish.branch.as_deref().filter(|branch| !branch.is_empty()).map(crate::conversations::branch_name);
-        let found = reader.history(&caller.user_id, id, branch).await?;
-        let (conversation, history) = found.ok_or_else(conversation_not_found)?;
-        if conversation.is_private {
-            return Err(temporary());
-        }
-        let mut history = history.ok_or_else(branch_not_found)?;
-        let mut gathering = Gathering::new(slug, &self.0.public_url, wish.include_images);
-        if let Some(item) = &wish.item {
-            let item = read_item_id(item)?;
-            let shown = match reader.item(&history, &item).await? {
-                // An answer that another branch shows can be shared, too, unless one branch was asked for.
-                None if branch.is_none() => match reader.find_item(&caller.user_id, id, &item).await? {
-                    Some((elsewhere, shown)) => {
-                        history = elsewhere;
-                        Some(shown)
-                    }
-                    None => None,
-                },
-                shown => shown,
-            };
-            let answer = shown.ok_or_else(item_not_found)?;
-            gather_answer(&mut reader, &history, &answer, wish.include_context, &mut gathering).await?;
-            if !gathering.messages.iter().any(|message| message.id == answer.id.as_str()) {
-                return Err(not_shareable());
-            }
-        } else {
-            gather_all(&mut reader, &history, &mut gathering).await?;
-            if gathering.messages.len() < FEWEST {
-                return Err(not_enough());
-            }
-        }
-        let Gathering { messages: items, images, model: model_name, .. } = gathering;
-        let title = snapshot::title(wish.title.as_deref(), conversation.title.as_deref(), &items);
-        Ok((Snapshot { title, model_name, created_at: conversation.created_at.seconds(), items }, images))
-    }
-
     /// A page of the caller's shares: of one conversation, or of all.
     ///
     /// # Errors
-    /// `invalid_id`, `conversation_not_found`, `invalid_cursor`.
+    /// `invalid_id`, `conversations::not_found`, `invalid_cursor`.
     pub async fn list(
         &self,
         caller: &Principal,
@@ -243,7 +180,7 @@ impl Sharing {
         let mut reader = self.0.store.read().await?;
         let id = conversation.map(read_conversation_id).transpose()?;
         if let Some(id) = &id {
-            reader.conversation(&caller.user_id, id).await?.ok_or_else(conversation_not_found)?;
+            reader.conversation(&caller.user_id, id).await?.ok_or_else(conversations::not_found)?;
         }
         let filter = ShareFilter { conversation: id.as_ref(), all, now: self.0.clock.now() };
         let found = reader.shares(&caller.user_id, filter, page).await?;
@@ -264,150 +201,13 @@ impl Sharing {
         Ok(revoked)
     }
 
-    /// What is at a share's address, for anybody.
-    ///
-    /// # Errors
-    /// `sharing_disabled`, `share_not_found`, `share_revoked`, `share_expired`.
-    pub async fn see(&self, name: &str) -> Result<SeenShare> {
-        self.check_enabled()?;
-        let name = Name::parse(name).ok_or_else(share_not_found)?;
-        match self.0.store.read().await?.open_share(&name).await? {
-            OpenShare::Nothing => Err(share_not_found()),
-            OpenShare::Deleted => Err(revoked()),
-            OpenShare::Share(share) if share.revoked_at.is_some() => Err(revoked()),
-            OpenShare::Share(share) if !share.is_live(self.0.clock.now()) => Err(expired()),
-            OpenShare::Share(share) => {
-                Ok(SeenShare { address: self.address(&share), share: *share, sharing: self.clone() })
-            }
-        }
-    }
-
     fn check_enabled(&self) -> Result<()> {
         if self.0.options.enabled { Ok(()) } else { Err(disabled()) }
     }
 }
 
-impl SeenShare {
-    /// What a cache needs to know the page or the JSON again, without quotes. It depends on nothing that changes.
-    pub fn tag(&self, kind: &str) -> String {
-        format!("{}-{kind}-{}", self.share.id, page::EDITION)
-    }
-
-    /// Counts that somebody looked at it.
-    pub fn count_view(&self) {
-        self.sharing.0.views.count(&self.share.id, self.sharing.0.clock.now());
-    }
-
-    /// The snapshot as JSON.
-    ///
-    /// # Errors
-    /// `share_revoked` when it was taken back at this moment.
-    pub async fn snapshot_json(&self) -> Result<String> {
-        let found = self.sharing.0.store.read().await?.share_snapshot(&self.share.id).await?;
-        found.ok_or_else(revoked)
-    }
-
-    /// The share as a page, piece by piece. `base` is the last part of the page's own address.
-    ///
-    /// # Errors
-    /// As [`SeenShare::snapshot_json`].
-    pub async fn page(&self, base: &str) -> Result<impl Iterator<Item = String> + Send + 'static> {
-        let snapshot: Snapshot = serde_json::from_str(&self.snapshot_json().await?).map_err(Error::internal)?;
-        let head = page::head(&snapshot, &self.address);
-        let base = base.to_owned();
-        let messages = snapshot.items.into_iter().map(move |message: Message| page::message(&message, &base));
-        Ok(std::iter::once(head).chain(messages).chain(std::iter::once(page::end().to_owned())))
-    }
-
-    /// One of its images.
-    ///
-    /// # Errors
-    /// `share_not_found`.
-    pub async fn image(&self, number: u32) -> Result<Image> {
-        let found = self.sharing.0.store.read().await?.share_image(&self.share.id, number).await?;
-        found.ok_or_else(|| Error::not_found("share_not_found", "The share has no such image."))
-    }
-}
-
-/// What a browser may do with a share's page.
-pub fn policy() -> &'static str {
-    page::policy()
-}
-
-/// The page for somebody who does not find what they look for.
-pub fn error_page(error: &Error) -> String {
-    let title = if error.kind() == Kind::Gone { "No longer shared" } else { "Not found" };
-    page::nothing(title, error.message())
-}
-
-async fn gather_all(reader: &mut Reader, history: &History, gathering: &mut Gathering<'_>) -> Result<()> {
-    let mut after = None;
-    let mut read = 0;
-    loop {
-        let page = ItemPage { limit: PAGE, bytes: PAGE_BYTES, after, order: Order::Asc };
-        let page = reader.items(history, page).await?;
-        for item in &page.items {
-            gathering.add(item)?;
-        }
-        read += page.items.len();
-        after = page.items.last().map(|item| item.sequence);
-        if !page.has_more {
-            return Ok(());
-        }
-        if read >= MOST_ITEMS {
-            let message = format!("What is to be shared has more than {MOST_ITEMS} items.");
-            return Err(Error::new(Kind::TooLarge, "snapshot_too_large", message));
-        }
-    }
-}
-
-/// An answer, and the questions right before it.
-async fn gather_answer(
-    reader: &mut Reader,
-    history: &History,
-    answer: &Item,
-    with_context: bool,
-    gathering: &mut Gathering<'_>,
-) -> Result<()> {
-    let is_whole = answer.head.status.as_deref() == Some("completed");
-    if snapshot::shared_role(answer) != Some("assistant") || !is_whole {
-        return Err(not_shareable());
-    }
-    let questions = if with_context { questions_before(reader, history, answer).await? } else { Vec::new() };
-    for item in questions.iter().rev().chain([answer]) {
-        gathering.add(item)?;
-    }
-    Ok(())
-}
-
-/// The user's messages right before an answer, the last first.
-async fn questions_before(reader: &mut Reader, history: &History, answer: &Item) -> Result<Vec<Item>> {
-    let mut questions = Vec::new();
-    let mut after = Some(answer.sequence);
-    loop {
-        let page = ItemPage { limit: PAGE, bytes: PAGE_BYTES, after, order: Order::Desc };
-        let page = reader.items(history, page).await?;
-        after = page.items.last().map(|item| item.sequence);
-        for item in page.items {
-            match snapshot::shared_role(&item) {
-                Some("user") if questions.len() < MOST_CONTEXT => questions.push(item),
-                // Reasoning and calls on the way to the answer belong to neither.
-                None if questions.is_empty() => {}
-                _ => return Ok(questions),
-            }
-        }
-        if !page.has_more {
-            return Ok(questions);
-        }
-    }
-}
-
 fn read_conversation_id(text: &str) -> Result<ConversationId> {
-    if text == TEMPORARY { Err(temporary()) } else { ConversationId::parse(text) }
-}
-
-fn read_item_id(text: &str) -> Result<ItemId> {
-    ItemId::parse(text).map_err(|_| item_not_found())
+    if text == conversations::TEMPORARY { Err(temporary()) } else { ConversationId::parse(text) }
 }
 
 fn expiry(seconds: i64, now: Timestamp) -> Result<Timestamp> {
@@ -431,31 +231,6 @@ fn temporary() -> Error {
 }
 
 #[cold]
-fn conversation_not_found() -> Error {
-    Error::not_found("conversation_not_found", "There is no such conversation of yours.")
-}
-
-#[cold]
-fn branch_not_found() -> Error {
-    Error::not_found("branch_not_found", "The conversation has no such branch.").param("branch")
-}
-
-#[cold]
-fn item_not_found() -> Error {
-    Error::not_found("item_not_found", "The conversation has no such item.")
-}
-
-#[cold]
-fn not_shareable() -> Error {
-    Error::invalid("item_not_shareable", "Only a completed message of the assistant can be shared by itself.")
-}
-
-#[cold]
-fn not_enough() -> Error {
-    Error::invalid("not_enough_items", "A conversation needs at least 2 items, messages to read, to be shared.")
-}
-
-#[cold]
 fn too_many() -> Error {
     let message = format!("A conversation has at most {MAX_LIVE} live shares: take some back, or replace them.");
     Error::invalid("share_limit_reached", message)
@@ -464,14 +239,4 @@ fn too_many() -> Error {
 #[cold]
 fn share_not_found() -> Error {
     Error::not_found("share_not_found", "There is no such shared conversation.")
-}
-
-#[cold]
-fn revoked() -> Error {
-    Error::new(Kind::Gone, "share_revoked", "This conversation is no longer shared.")
-}
-
-#[cold]
-fn expired() -> Error {
-    Error::new(Kind::Gone, "share_expired", "This conversation was shared for a time that is over.")
 }

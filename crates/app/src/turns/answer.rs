@@ -339,7 +339,8 @@ mod tests {
     #[test]
     fn a_whole_answer_is_read() {
         let mut gathered = Gathered::default();
-        gathered.whole(br#"{"choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"No."},"finish_reason":"stop"}]}"#);
+        gathered.whole(br#"{"choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"No."},"finish_reason":"st\u0000op"}]}"#);
+        assert_eq!(gathered.finish_reason.as_deref(), Some("stop"), "a column holds no NUL");
         let items = gathered.into_items(Ending::Whole, false);
         assert_eq!(shown(&items)[0].2, json!({"content": [{"type": "refusal", "refusal": "No."}]}));
     }

@@ -61,8 +61,6 @@ use crate::{
     prompt::{Bound, Composed, Hints, Prompt},
 };
 
-/// The id of a conversation that is not kept (contract E12).
-const TEMPORARY: &str = "TEMPORARY_CHAT_ID";
 /// What a request says to this server and not to the model's.
 const OURS: [&str; 4] = ["conversation", "store", "store_reasoning", "deep_research"];
 /// The same in a chat without a conversation: whether it is stored is then for the upstream to understand.
@@ -148,7 +146,7 @@ struct Ask<'a> {
 
 /// Whether a chat goes on with a conversation that is there: the model is told what was said.
 pub fn goes_on(request: &ChatRequest) -> bool {
-    request.conversation.as_ref().is_some_and(|wish| named(wish).is_some_and(|id| id != TEMPORARY))
+    request.conversation.as_ref().is_some_and(|wish| named(wish).is_some_and(|id| id != conversations::TEMPORARY))
 }
 
 /// The id that a wish for a conversation names.
@@ -352,7 +350,7 @@ impl Turns {
         let wish = request.conversation.clone().unwrap_or_default();
         let keeps = request.store.unwrap_or(true);
         let id = named(&wish);
-        if id == Some(TEMPORARY) {
+        if id == Some(conversations::TEMPORARY) {
             return Ok(Ground { conversation: None, destination: None, history: Recent::none() });
         }
         let Some(id) = id else {

@@ -288,6 +288,27 @@ testkit::on_both_databases! {
         assert_eq!(items[3..], end);
     }
 
+    async fn an_answer_that_no_database_could_hold_is_kept(database: Database) {
+        let upstream = Upstream::start().await;
+        let app = App::serving_on(database, &upstream).await;
+        let guest = app.guest().await;
+        let path = make(&app, &guest, &json!({})).await;
+        let call = json!({"id": "call\u{0}", "type": "function", "function": {"name": "\u{0}", "arguments": "\u{0}"}});
+        let odd = json!({
+            "id": "x", "object": "chat.completion", "created": 1, "model": "theirs",
+            "choices": [{"index": 0, "finish_reason": "tool_calls", "message":
+                {"role": "assistant", "content": "a\u{0}b", "reasoning_content": "\u{0}", "tool_calls": [call]}}],
+        });
+        upstream.next(Answer::json(200, &odd));
+        let mut body = ask(&path, "x");
+        body["store_reasoning"] = json!(true);
+        guest.post(PATH, &body).await.expect(200);
+        upstream.next(Answer::json(200, &odd));
+        guest.post(PATH, &body).await.expect(200);
+        let kinds: Vec<String> = shown(&guest, &path).await.into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(kinds, ["message", "reasoning", "message", "mcp_call"].repeat(2));
+    }
+
     async fn a_call_goes_with_its_own_output_though_others_have_its_id(database: Database) {
         let upstream = Upstream::start().await;
         let app = App::serving_on(database, &upstream).await;
