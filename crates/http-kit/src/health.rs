@@ -89,7 +89,7 @@ async fn healthz(_: Anyone, State(health): State<Health>) -> Response {
     get, path = "/readyz", tag = "health", operation_id = "readyz",
     responses(
         (status = 200, description = "It can.", body = Status),
-        (status = 503, description = "It cannot, for now.", body = crate::error::ErrorEnvelope),
+        (status = 503, description = "It cannot, for now."),
     )
 )]
 async fn readyz(

@@ -1,8 +1,8 @@
 //! The service's document at `/openapi.json`, and a page to read it at `/docs`.
 //!
-//! The document comes from the mounted handlers; this module only adds what holds for all of them: who may call, and
-//! the failures that the edge answers before a handler runs. The page is our own, embedded, and asks nobody else for
-//! anything, so that it works without a network and under a strict content policy.
+//! The document comes from the mounted handlers; this module only adds what holds for all of them: who may call, the
+//! failures that the edge answers before a handler runs, and the envelope that failures come in. The page is our own,
+//! embedded, and asks nobody else for anything, so that it works without a network and under a strict content policy.
 
 use std::sync::{Arc, LazyLock};
 
@@ -123,10 +123,18 @@ fn complete_operation(operation: &mut Operation, access: Access) {
     let refusals = access.refusals();
     let guarded = [GUARDED, ("403", refusals.as_str())];
     let failures = ALWAYS.iter().chain(if access == Access::Anyone { &[][..] } else { &guarded });
+    let responses = &mut operation.responses.responses;
     for (status, description) in failures {
-        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorEnvelope::name()))).build();
-        let response = ResponseBuilder::new().description(*description).content("application/json", body).build();
-        operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::T(response));
+        let failure = || RefOr::T(ResponseBuilder::new().description(*description).build());
+        responses.entry((*status).to_owned()).or_insert_with(failure);
+    }
+    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        if let RefOr::T(response) = response
+            && response.content.is_empty()
+        {
+            let envelope = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorEnvelope::name()))).build();
+            response.content.insert("application/json".to_owned(), envelope.into());
+        }
     }
     access.note(operation);
 }

@@ -34,6 +34,7 @@ impl Sharing {
         wish: &ShareWish,
         slug: &Slug,
     ) -> Result<(Snapshot, Vec<Image>)> {
+        let title = wish.title.as_deref().map(conversations::read_title).transpose()?.flatten();
         let mut reader = self.0.store.read().await?;
         let branch = wish.branch.as_deref().filter(|branch| !branch.is_empty()).map(conversations::branch_name);
         let found = reader.history(&caller.user_id, id, branch).await?;
@@ -68,7 +69,7 @@ impl Sharing {
             }
         }
         let Gathering { messages: items, images, model: model_name, .. } = gathering;
-        let title = snapshot::title(wish.title.as_deref(), conversation.title.as_deref(), &items);
+        let title = snapshot::title(title.as_deref(), conversation.title.as_deref(), &items);
         Ok((Snapshot { title, model_name, created_at: conversation.created_at.seconds(), items }, images))
     }
 }

@@ -9,12 +9,13 @@ async fn the_document_is_served_and_complete() {
     let document = answer.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert_eq!(document["info"]["title"], "Test API");
-    let health = &document["paths"]["/healthz"]["get"];
-    assert_eq!(health["security"], serde_json::json!([{}]));
-    assert_eq!(
-        health["responses"]["405"]["content"]["application/json"]["schema"]["$ref"],
-        "#/components/schemas/ErrorEnvelope"
-    );
+    assert_eq!(document["paths"]["/healthz"]["get"]["security"], serde_json::json!([{}]));
+    // What the edge answers, and what the handler says that it does.
+    for status in ["405", "503"] {
+        let failure = &document["paths"]["/readyz"]["get"]["responses"][status];
+        let shape = &failure["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(shape, "#/components/schemas/ErrorEnvelope", "{status}");
+    }
 }
 
 #[tokio::test]

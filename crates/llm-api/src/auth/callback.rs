@@ -27,8 +27,7 @@ use crate::acting::Acting;
     ),
     responses(
         (status = 302, description = "On to where the sign-in began."),
-        (status = 400, description = "The state is none that a sign-in began with (`invalid_state`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The state is none that a sign-in began with (`invalid_state`)."),
     )
 )]
 pub(crate) async fn callback(

@@ -63,10 +63,9 @@ pub(crate) struct Request {}
     request_body(content = Option<Request>, description = "Nothing, or an empty object."),
     responses(
         (status = 201, description = "The guest is in.", body = View),
-        (status = 429, description = "Too many guests come from this address (`rate_limit_exceeded`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 503, description = "Guests may not come in (`guest_login_disabled`), there are too many (`guest_limit_reached`), or the database does not answer.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 429, description = "Too many guests come from this address (`rate_limit_exceeded`)."),
+        (status = 503, description = "Guests may not come in (`guest_login_disabled`), there are too many \
+            (`guest_limit_reached`), or the database does not answer."),
     )
 )]
 pub(crate) async fn create(

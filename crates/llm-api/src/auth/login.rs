@@ -51,18 +51,13 @@ pub(crate) struct View {
     responses(
         (status = 200, description = "Where to sign in.", body = View),
         (status = 302, description = "The same as a redirect, for browsers."),
-        (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The target is not allowed (`invalid_redirect_url`)."),
         (status = 401, description = "Nobody begins an upgrade (`missing_credentials`), or whoever does has a token that is \
-            not good (`invalid_token`, `token_expired`; `invalid_refresh_token` in the cookie).",
-            body = http_kit::error::ErrorEnvelope),
+            not good (`invalid_token`, `token_expired`; `invalid_refresh_token` in the cookie)."),
         (status = 403, description = "An API key begins an upgrade (`insufficient_scope`), another site's page sent the \
-            cookie (`origin_not_allowed`), or the guest is deactivated (`access_denied`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "Who begins an upgrade has an account already (`not_a_guest`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 503, description = "The external provider does not answer (`identity_provider_unavailable`).",
-            body = http_kit::error::ErrorEnvelope),
+            cookie (`origin_not_allowed`), or the guest is deactivated (`access_denied`)."),
+        (status = 409, description = "Who begins an upgrade has an account already (`not_a_guest`)."),
+        (status = 503, description = "The external provider does not answer (`identity_provider_unavailable`)."),
     )
 )]
 pub(crate) async fn login(

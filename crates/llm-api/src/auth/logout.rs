@@ -53,10 +53,8 @@ pub(crate) struct Parameters {
     responses(
         (status = 200, description = "The session is over.", body = View),
         (status = 302, description = "The session is over here: on to the provider's logout."),
-        (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The target is not allowed (`invalid_redirect_url`)."),
+        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`)."),
     )
 )]
 pub(crate) async fn get(
@@ -87,10 +85,8 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "The session is over.", body = View),
         (status = 302, description = "The session is over here: on to the provider's logout."),
-        (status = 400, description = "The target is not allowed (`invalid_redirect_url`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The target is not allowed (`invalid_redirect_url`)."),
+        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`)."),
     )
 )]
 pub(crate) async fn post(

@@ -35,12 +35,11 @@ pub(crate) struct View {
     request_body = Request,
     responses(
         (status = 200, description = "The password is changed.", body = View),
-        (status = 400, description = "The current password is not right (`wrong_password`), or the new one is none.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The current password is not right (`wrong_password`), or the new one is none."),
         (status = 403, description = "An API key cannot do this (`insufficient_scope`), or passwords are not taken \
-            (`built_in_sign_in_disabled`).", body = http_kit::error::ErrorEnvelope),
+            (`built_in_sign_in_disabled`)."),
         (status = 409, description = "The caller is a guest (`not_an_account`), or has no password here, as who comes \
-            through the external provider (`no_password`).", body = http_kit::error::ErrorEnvelope),
+            through the external provider (`no_password`)."),
     )
 )]
 pub(crate) async fn change(

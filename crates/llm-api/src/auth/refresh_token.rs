@@ -59,12 +59,10 @@ impl From<SignIn> for View {
     request_body(content = Option<Request>, description = "The refresh token; empty when it is in the cookie."),
     responses(
         (status = 200, description = "New tokens. The cookie is renewed if the token came from it.", body = View),
-        (status = 400, description = "There is no refresh token (`missing_refresh_token`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "There is no refresh token (`missing_refresh_token`)."),
         (status = 401, description = "The refresh token is unknown, used, expired or taken back \
-            (`invalid_refresh_token`); or there are no credentials of any kind.", body = http_kit::error::ErrorEnvelope),
-        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`).",
-            body = http_kit::error::ErrorEnvelope),
+            (`invalid_refresh_token`); or there are no credentials of any kind."),
+        (status = 403, description = "Another site's page sent the cookie (`origin_not_allowed`)."),
     )
 )]
 pub(crate) async fn refresh(

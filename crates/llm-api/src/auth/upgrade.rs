@@ -65,11 +65,10 @@ pub(crate) struct View {
     responses(
         (status = 200, description = "The account, signed in.", body = View),
         (status = 403, description = "An API key cannot do this (`insufficient_scope`), passwords are not taken \
-            (`built_in_sign_in_disabled`), or the guest is deactivated (`access_denied`).",
-            body = http_kit::error::ErrorEnvelope),
+            (`built_in_sign_in_disabled`), or the guest is deactivated (`access_denied`)."),
         (status = 409, description = "The caller has an account already (`not_a_guest`), or another account has the \
             address (`email_taken`) or the username (`username_taken`), or who signed in through the provider has an \
-            account (`account_exists`).", body = http_kit::error::ErrorEnvelope),
+            account (`account_exists`)."),
     )
 )]
 pub(crate) async fn upgrade(

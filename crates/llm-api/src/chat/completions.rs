@@ -7,7 +7,7 @@ use axum::{
 };
 use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite, MemoriesWrite};
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
-use http_kit::{Also, Caller, LogFields, ReadJson, RequestId, Result, error::ErrorEnvelope, sse};
+use http_kit::{Also, Caller, LogFields, ReadJson, RequestId, Result, sse};
 use wire::openai::chat::{ChatRequest, Chunk, Completion as Answer};
 
 use super::{
@@ -49,15 +49,14 @@ const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
         (status = 200, description = "The answer, whole or as it is made.",
             content((Answer = "application/json"), (Chunk = "text/event-stream"))),
         (status = 400, description = "A field is out of its bounds, or the message does not fit into the model's context \
-            (`context_length_exceeded`).", body = ErrorEnvelope),
+            (`context_length_exceeded`)."),
         (status = 404, description = "There is no such model (`model_not_found`), or the caller has no such \
-            conversation (`conversation_not_found`).", body = ErrorEnvelope),
+            conversation (`conversation_not_found`)."),
         (status = 429, description = "The model has too much to do (`upstream_rate_limited`); `Retry-After` says how \
-            long to wait.", body = ErrorEnvelope),
-        (status = 502, description = "The model's provider failed (`upstream_error`).", body = ErrorEnvelope),
-        (status = 503, description = "The model cannot answer for now (`provider_not_configured`, `upstream_error`).",
-            body = ErrorEnvelope),
-        (status = 504, description = "The model did not answer in time (`upstream_timeout`).", body = ErrorEnvelope),
+            long to wait."),
+        (status = 502, description = "The model's provider failed (`upstream_error`)."),
+        (status = 503, description = "The model cannot answer for now (`provider_not_configured`, `upstream_error`)."),
+        (status = 504, description = "The model did not answer in time (`upstream_timeout`)."),
     )
 )]
 pub(crate) async fn create(

@@ -43,8 +43,7 @@ pub(crate) struct View {
     request_body = Request,
     responses(
         (status = 200, description = "What was deleted.", body = View),
-        (status = 400, description = "No id (`invalid_request`), or more than a hundred (`too_many_ids`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "No id (`invalid_request`), or more than a hundred (`too_many_ids`)."),
     )
 )]
 pub(crate) async fn bulk_delete(

@@ -38,12 +38,9 @@ pub(crate) struct Request {
     responses(
         (status = 200, description = "The conversation, without its items.", body = ConversationView,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/id")))))),
-        (status = 400, description = "A field is out of its bounds; `param` names it, as in `items[3].content[0].text`.",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "Two items of one type have the same `call_id` (`call_id_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is out of its bounds; `param` names it, as in `items[3].content[0].text`."),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
+        (status = 409, description = "Two items of one type have the same `call_id` (`call_id_exists`)."),
     )
 )]
 pub(crate) async fn create(

@@ -29,10 +29,9 @@ pub(crate) struct View {
     params(("conv_id" = String, Path, max_length = 64, description = "The conversation's id.")),
     responses(
         (status = 200, description = "It is deleted.", body = View),
-        (status = 400, description = "The id is of another form (`invalid_id`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The id is of another form (`invalid_id`)."),
         (status = 404, description = "The caller has no such conversation, or none any more \
-            (`conversation_not_found`).", body = http_kit::error::ErrorEnvelope),
+            (`conversation_not_found`)."),
     )
 )]
 pub(crate) async fn delete(

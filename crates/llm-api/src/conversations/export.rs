@@ -34,10 +34,9 @@ pub(crate) struct Parameters {
     ),
     responses(
         (status = 200, description = "The file.", content((Object = "application/json"), (String = "text/markdown"))),
-        (status = 400, description = "The id is of another form (`invalid_id`), or `format` is none of these.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The id is of another form (`invalid_id`), or `format` is none of these."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
     )
 )]
 pub(crate) async fn export(

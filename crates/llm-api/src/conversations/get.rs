@@ -56,10 +56,9 @@ pub(crate) struct WithItems {
     ),
     responses(
         (status = 200, description = "The conversation.", body = WithItems),
-        (status = 400, description = "The id is of another form (`invalid_id`), or a parameter is of no use.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The id is of another form (`invalid_id`), or a parameter is of no use."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
     )
 )]
 pub(crate) async fn get(

@@ -73,9 +73,8 @@ impl Parameters {
         (status = 200, description = "A page of conversations.", body = List<ConversationView>,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no conversation of the caller's (`invalid_cursor`), or a parameter is \
-            of no use; `param` names it.", body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+            of no use; `param` names it."),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
     )
 )]
 pub(crate) async fn list(

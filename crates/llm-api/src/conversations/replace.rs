@@ -41,10 +41,9 @@ pub(crate) struct Request {
     request_body = Request,
     responses(
         (status = 200, description = "The conversation.", body = ConversationView),
-        (status = 400, description = "A field is out of its bounds; `param` names it.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is out of its bounds; `param` names it."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`) or project \
-            (`project_not_found`).", body = http_kit::error::ErrorEnvelope),
+            (`project_not_found`)."),
     )
 )]
 pub(crate) async fn replace(

@@ -3,7 +3,7 @@
 use app::models::Models;
 use axum::extract::State;
 use domain::scope::ModelsRead;
-use http_kit::{Caller, Json, Path, Result, error::ErrorEnvelope};
+use http_kit::{Caller, Json, Path, Result};
 
 use super::view::View;
 
@@ -16,7 +16,7 @@ use super::view::View;
     ),
     responses(
         (status = 200, description = "The model.", body = View),
-        (status = 404, description = "There is no such model (`model_not_found`).", body = ErrorEnvelope),
+        (status = 404, description = "There is no such model (`model_not_found`)."),
     )
 )]
 pub(crate) async fn get(

@@ -3,7 +3,7 @@
 use app::conversations::{Conversations, project_id};
 use axum::extract::State;
 use domain::{conversation::ProjectFilter, scope::ConversationsRead};
-use http_kit::{Caller, Json, Offset, PageQuery, Path, Query, Result, error::ErrorEnvelope};
+use http_kit::{Caller, Json, Offset, PageQuery, Path, Query, Result};
 use wire::{conversation::ConversationView, list::List};
 
 use crate::conversations::list::Parameters;
@@ -27,8 +27,8 @@ use crate::conversations::list::Parameters;
         (status = 200, description = "A page of conversations.", body = List<ConversationView>,
             links(("get" = (operation_id = "getConversation", parameters(("conv_id" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no conversation of the caller's (`invalid_cursor`), or a parameter is \
-            of no use; `param` names it.", body = ErrorEnvelope),
-        (status = 404, description = "The caller has no such project (`project_not_found`).", body = ErrorEnvelope),
+            of no use; `param` names it."),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
     )
 )]
 pub(crate) async fn list(

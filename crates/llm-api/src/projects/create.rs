@@ -18,10 +18,8 @@ use super::view::{Request, View};
                 ("get" = (operation_id = "getProject", parameters(("project_id" = "$response.body#/id")))),
                 ("delete" = (operation_id = "deleteProject", parameters(("project_id" = "$response.body#/id")))),
             )),
-        (status = 400, description = "A field is missing or out of its bounds; `param` names it.",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "The caller has another project of this name (`project_name_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is missing or out of its bounds; `param` names it."),
+        (status = 409, description = "The caller has another project of this name (`project_name_exists`)."),
     )
 )]
 pub(crate) async fn create(

@@ -38,8 +38,7 @@ pub(crate) struct View {
     ),
     responses(
         (status = 200, description = "It is deleted.", body = View),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
     )
 )]
 pub(crate) async fn delete(

@@ -13,8 +13,7 @@ use super::view::View;
     params(("project_id" = String, Path, max_length = 64, description = "The project's id.")),
     responses(
         (status = 200, description = "The project.", body = View),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
     )
 )]
 pub(crate) async fn get(

@@ -47,7 +47,7 @@ fn wanted(name: &'static str, value: Option<&str>) -> Result<Option<bool>, Error
         (status = 200, description = "A page of projects.", body = List<View>,
             links(("get" = (operation_id = "getProject", parameters(("project_id" = "$response.body#/first_id")))))),
         (status = 400, description = "`after` names no project of the caller's (`invalid_cursor`), or a parameter is of \
-            no use; `param` names it.", body = http_kit::error::ErrorEnvelope),
+            no use; `param` names it."),
     )
 )]
 pub(crate) async fn list(

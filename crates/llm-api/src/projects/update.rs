@@ -16,12 +16,9 @@ use super::view::{Request, View};
     request_body = Request,
     responses(
         (status = 200, description = "The project.", body = View),
-        (status = 400, description = "A field is out of its bounds; `param` names it.",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "The caller has another project of this name (`project_name_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is out of its bounds; `param` names it."),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
+        (status = 409, description = "The caller has another project of this name (`project_name_exists`)."),
     )
 )]
 pub(crate) async fn update(

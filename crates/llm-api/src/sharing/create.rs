@@ -7,7 +7,7 @@ use domain::{
     scope::{ConversationsRead, SharesWrite},
 };
 use http::StatusCode;
-use http_kit::{Also, Caller, MaybeJson, Path, Query, Result, error::ErrorEnvelope};
+use http_kit::{Also, Caller, MaybeJson, Path, Query, Result};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -29,8 +29,8 @@ pub(crate) struct Request {
     /// The single answer.
     #[schema(nullable, max_length = 64)]
     item_id: Option<String>,
-    /// What to call it; the conversation's title when not given.
-    #[schema(nullable, example = "Why is the sky blue?")]
+    /// What to call it, in at most 256 characters; the conversation's title when not given.
+    #[schema(nullable, max_length = 256, example = "Why is the sky blue?")]
     title: Option<String>,
     /// Whether its images are part of it: those that were sent with the messages themselves.
     #[schema(nullable)]
@@ -96,13 +96,12 @@ impl Request {
             links(("open" = (operation_id = "openShare", parameters(("share_id" = "$response.body#/slug")))))),
         (status = 400, description = "A field is of no use, the conversation has fewer than 2 items \
             (`not_enough_items`), is temporary (`temporary_conversation`) or has too many shares (`share_limit_reached`), \
-            or the item is no answer (`item_not_shareable`).", body = ErrorEnvelope),
+            or the item is no answer (`item_not_shareable`)."),
         (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`), or the \
-            API key may not read conversations (`insufficient_scope`).",
-            body = ErrorEnvelope),
+            API key may not read conversations (`insufficient_scope`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch or item (`branch_not_found`, `item_not_found`).", body = ErrorEnvelope),
-        (status = 413, description = "It is more than 10 MiB (`snapshot_too_large`).", body = ErrorEnvelope),
+            branch or item (`branch_not_found`, `item_not_found`)."),
+        (status = 413, description = "It is more than 10 MiB (`snapshot_too_large`)."),
     )
 )]
 pub(crate) async fn create(

@@ -4,7 +4,7 @@ use app::sharing::Sharing;
 use axum::{extract::State, response::IntoResponse};
 use domain::scope::{ConversationsRead, SharesWrite};
 use http::StatusCode;
-use http_kit::{Also, Caller, Json, MaybeJson, Path, Result, error::ErrorEnvelope};
+use http_kit::{Also, Caller, Json, MaybeJson, Path, Result};
 
 use super::{create::Request, view::View};
 
@@ -21,12 +21,11 @@ use super::{create::Request, view::View};
     responses(
         (status = 201, description = "The share.", body = View),
         (status = 400, description = "The item is no completed message of the assistant (`item_not_shareable`); \
-            otherwise as for a conversation.", body = ErrorEnvelope),
+            otherwise as for a conversation."),
         (status = 403, description = "The server's operator has switched sharing off (`sharing_disabled`), or the \
-            API key may not read conversations (`insufficient_scope`).",
-            body = ErrorEnvelope),
+            API key may not read conversations (`insufficient_scope`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            item (`item_not_found`).", body = ErrorEnvelope),
+            item (`item_not_found`)."),
     )
 )]
 pub(crate) async fn create(

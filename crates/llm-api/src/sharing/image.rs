@@ -4,7 +4,7 @@ use app::sharing::Sharing;
 use axum::{extract::State, response::Response};
 use domain::Error;
 use http::{HeaderMap, HeaderValue, header};
-use http_kit::{Anyone, Path, error::ErrorEnvelope};
+use http_kit::{Anyone, Path};
 
 use super::open;
 
@@ -21,10 +21,8 @@ use super::open;
         (status = 200, description = "The image.", content(
             (String = "image/png"), (String = "image/jpeg"), (String = "image/gif"), (String = "image/webp"))),
         (status = 304, description = "It is what `If-None-Match` names."),
-        (status = 404, description = "There is no such share, or no such image of it (`share_not_found`).",
-            body = ErrorEnvelope),
-        (status = 410, description = "The share was ended or its time is over (`share_revoked`, `share_expired`).",
-            body = ErrorEnvelope),
+        (status = 404, description = "There is no such share, or no such image of it (`share_not_found`)."),
+        (status = 410, description = "The share was ended or its time is over (`share_revoked`, `share_expired`)."),
     )
 )]
 pub(crate) async fn get(

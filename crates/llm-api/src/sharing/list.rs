@@ -3,7 +3,7 @@
 use app::sharing::Sharing;
 use axum::extract::State;
 use domain::scope::SharesRead;
-use http_kit::{Caller, Json, PageQuery, Path, Query, Result, error::ErrorEnvelope};
+use http_kit::{Caller, Json, PageQuery, Path, Query, Result};
 use serde::Deserialize;
 use wire::list::List;
 
@@ -46,7 +46,7 @@ pub(crate) async fn all(
     ),
     responses(
         (status = 200, description = "A page of shares.", body = List<View>),
-        (status = 404, description = "The caller has no such conversation (`conversation_not_found`).", body = ErrorEnvelope),
+        (status = 404, description = "The caller has no such conversation (`conversation_not_found`)."),
     )
 )]
 pub(crate) async fn of_conversation(

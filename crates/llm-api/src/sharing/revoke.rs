@@ -3,7 +3,7 @@
 use app::sharing::Sharing;
 use axum::extract::State;
 use domain::{ids::ShareId, scope::SharesWrite};
-use http_kit::{Caller, Json, Path, Result, error::ErrorEnvelope};
+use http_kit::{Caller, Json, Path, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,7 +39,7 @@ impl View {
     responses(
         (status = 200, description = "It is ended.", body = View),
         (status = 404, description = "The conversation has no such share of the caller's, or it was ended before \
-            (`share_not_found`).", body = ErrorEnvelope),
+            (`share_not_found`)."),
     )
 )]
 pub(crate) async fn of_conversation(
@@ -62,7 +62,7 @@ pub(crate) async fn of_conversation(
     responses(
         (status = 200, description = "It is ended.", body = View),
         (status = 404, description = "The conversation has no such share of the caller's, or it was ended before \
-            (`share_not_found`).", body = ErrorEnvelope),
+            (`share_not_found`)."),
     )
 )]
 pub(crate) async fn of_conversation_alias(
@@ -79,8 +79,7 @@ pub(crate) async fn of_conversation_alias(
     params(("share_id" = String, Path, max_length = 64, description = "The share's id or slug.")),
     responses(
         (status = 200, description = "It is ended.", body = View),
-        (status = 404, description = "The caller has no such share, or it was ended before (`share_not_found`).",
-            body = ErrorEnvelope),
+        (status = 404, description = "The caller has no such share, or it was ended before (`share_not_found`)."),
     )
 )]
 pub(crate) async fn any(

@@ -50,9 +50,8 @@ pub(crate) struct Request {
                 ("delete" = (operation_id = "deletePromptTemplate", parameters(("id" = "$response.body#/id")))),
             )),
         (status = 400, description = "The text cannot be used (`invalid_template`), another field is wrong, or there are as \
-            many templates as there may be (`prompt_template_limit_reached`).", body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "There is one for this key and model (`prompt_template_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+            many templates as there may be (`prompt_template_limit_reached`)."),
+        (status = 409, description = "There is one for this key and model (`prompt_template_exists`)."),
     )
 )]
 pub(crate) async fn create(

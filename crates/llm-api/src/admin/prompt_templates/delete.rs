@@ -30,10 +30,8 @@ pub(crate) struct View {
     params(("id" = String, Path, max_length = 64, description = "The template's id.")),
     responses(
         (status = 200, description = "It is removed.", body = View),
-        (status = 404, description = "There is no such template (`prompt_template_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "The server brings it along (`prompt_template_protected`): disable it instead.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such template (`prompt_template_not_found`)."),
+        (status = 409, description = "The server brings it along (`prompt_template_protected`): disable it instead."),
     )
 )]
 pub(crate) async fn delete(

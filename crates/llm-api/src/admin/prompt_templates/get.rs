@@ -14,8 +14,7 @@ use super::view::View;
     params(("id" = String, Path, max_length = 64, description = "The template's id.")),
     responses(
         (status = 200, description = "The template.", body = View),
-        (status = 404, description = "There is no such template (`prompt_template_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such template (`prompt_template_not_found`)."),
     )
 )]
 pub(crate) async fn get(

@@ -39,10 +39,8 @@ pub(crate) struct View {
     request_body = Request,
     responses(
         (status = 200, description = "What it says.", body = View),
-        (status = 400, description = "The text cannot be used (`invalid_template`), or has no such variable.",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "There is no such template (`prompt_template_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The text cannot be used (`invalid_template`), or has no such variable."),
+        (status = 404, description = "There is no such template (`prompt_template_not_found`)."),
     )
 )]
 pub(crate) async fn preview(

@@ -39,11 +39,9 @@ pub(crate) struct Request {
     responses(
         (status = 200, description = "The template.", body = View),
         (status = 400, description = "The text cannot be used (`invalid_template`), another field is wrong, or the template \
-            has as many versions as it may (`prompt_template_limit_reached`).", body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "There is no such template (`prompt_template_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "Somebody else changed it meanwhile (`prompt_template_changed`).",
-            body = http_kit::error::ErrorEnvelope),
+            has as many versions as it may (`prompt_template_limit_reached`)."),
+        (status = 404, description = "There is no such template (`prompt_template_not_found`)."),
+        (status = 409, description = "Somebody else changed it meanwhile (`prompt_template_changed`)."),
     )
 )]
 pub(crate) async fn update(

@@ -23,8 +23,7 @@ use super::view::VersionView;
     ),
     responses(
         (status = 200, description = "A page of versions.", body = List<VersionView>),
-        (status = 404, description = "There is no such template (`prompt_template_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such template (`prompt_template_not_found`)."),
     )
 )]
 pub(crate) async fn list(

@@ -14,7 +14,7 @@ use crate::acting::AsAdmin;
     params(("id" = String, Path, max_length = 64, description = "The user's id.")),
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such user (`user_not_found`)."),
     )
 )]
 pub(crate) async fn activate(AsAdmin(identity): AsAdmin, Path(id): Path<String>) -> Result<Json<View>> {
@@ -31,9 +31,9 @@ pub(crate) async fn activate(AsAdmin(identity): AsAdmin, Path(id): Path<String>)
     params(("id" = String, Path, max_length = 64, description = "The user's id.")),
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such user (`user_not_found`)."),
         (status = 409, description = "It is the caller (`cannot_disable_self`), or nobody else administers the server \
-            (`last_admin`).", body = http_kit::error::ErrorEnvelope),
+            (`last_admin`)."),
     )
 )]
 pub(crate) async fn deactivate(AsAdmin(identity): AsAdmin, Path(id): Path<String>) -> Result<Json<View>> {

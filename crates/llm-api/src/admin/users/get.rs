@@ -13,7 +13,7 @@ use crate::acting::AsAdmin;
     params(("id" = String, Path, max_length = 64, description = "The user's id.")),
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such user (`user_not_found`)."),
     )
 )]
 pub(crate) async fn get(AsAdmin(identity): AsAdmin, Path(id): Path<String>) -> Result<Json<View>> {

@@ -60,10 +60,9 @@ fn read_roles(names: &[String]) -> Result<Vec<Role>, Error> {
     request_body = Request,
     responses(
         (status = 200, description = "The user.", body = View),
-        (status = 404, description = "There is no such user (`user_not_found`).", body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "There is no such user (`user_not_found`)."),
         (status = 409, description = "The user is a guest (`not_an_account`), or the only administrator (`last_admin`); or \
-            another account has the address (`email_taken`) or the username (`username_taken`).",
-            body = http_kit::error::ErrorEnvelope),
+            another account has the address (`email_taken`) or the username (`username_taken`)."),
     )
 )]
 pub(crate) async fn update(

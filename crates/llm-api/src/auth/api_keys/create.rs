@@ -41,10 +41,9 @@ pub(crate) struct Request {
     responses(
         (status = 201, description = "The key.", body = View,
             links(("revoke" = (operation_id = "revokeApiKey", parameters(("id" = "$response.body#/id")))))),
-        (status = 400, description = "A field cannot be granted, or there are too many keys (`api_key_limit_reached`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field cannot be granted, or there are too many keys (`api_key_limit_reached`)."),
         (status = 403, description = "The API key may not manage keys, or not give these scopes (`insufficient_scope`); \
-            or guests have no keys here (`guest_not_allowed`).", body = http_kit::error::ErrorEnvelope),
+            or guests have no keys here (`guest_not_allowed`)."),
     )
 )]
 pub(crate) async fn create(

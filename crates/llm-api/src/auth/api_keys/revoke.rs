@@ -15,7 +15,7 @@ use crate::acting::Acting;
     responses(
         (status = 204, description = "It is revoked."),
         (status = 404, description = "There is no such key of the caller's, or it was revoked before \
-            (`api_key_not_found`).", body = http_kit::error::ErrorEnvelope),
+            (`api_key_not_found`)."),
     )
 )]
 pub(crate) async fn revoke(

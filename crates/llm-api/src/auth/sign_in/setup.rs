@@ -30,8 +30,7 @@ pub(crate) struct Parameters {
     params(("token" = String, Query, description = "What the printed address holds.")),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        (status = 404, description = "The link is not good any more (`setup_link_invalid`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The link is not good any more (`setup_link_invalid`)."),
     )
 )]
 pub(crate) async fn show(
@@ -51,8 +50,7 @@ pub(crate) async fn show(
     responses(
         (status = 303, description = "The account is made: on to the sign-in page."),
         (status = 400, description = "The page again, with what is wrong.", body = String, content_type = "text/html"),
-        (status = 404, description = "The link is not good any more (`setup_link_invalid`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The link is not good any more (`setup_link_invalid`)."),
         (status = 409, description = "The page again: somebody has the address or username.", body = String,
             content_type = "text/html"),
     )

@@ -26,8 +26,7 @@ pub(crate) struct Parameters {
     params(("token" = String, Query, description = "What the sent address holds.")),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        (status = 404, description = "The link is not good any more (`email_link_invalid`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The link is not good any more (`email_link_invalid`)."),
     )
 )]
 pub(crate) async fn show(
@@ -45,8 +44,7 @@ pub(crate) async fn show(
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "The form."),
     responses(
         (status = 200, description = "The address counts as verified.", body = String, content_type = "text/html"),
-        (status = 404, description = "The link is not good any more (`email_link_invalid`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The link is not good any more (`email_link_invalid`)."),
     )
 )]
 pub(crate) async fn submit(_: Anyone, Acting(identity): Acting, RawBody(body): RawBody) -> Result<Response> {

@@ -18,10 +18,9 @@ use wire::conversation::BranchView;
     ),
     responses(
         (status = 200, description = "The branch.", body = BranchView),
-        (status = 400, description = "The conversation's id is of another form (`invalid_id`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The conversation's id is of another form (`invalid_id`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
     )
 )]
 pub(crate) async fn activate(

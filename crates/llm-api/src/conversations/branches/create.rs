@@ -38,11 +38,10 @@ pub(crate) struct Request {
             links(("get" = (operation_id = "getBranch",
                 parameters(("conv_id" = "$request.path.conv_id"), ("name" = "$response.body#/name")))))),
         (status = 400, description = "A field is out of its bounds; `param` names it. Or there are too many branches \
-            (`branch_limit_reached`).", body = http_kit::error::ErrorEnvelope),
+            (`branch_limit_reached`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`) or item (`item_not_found`).", body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "The conversation has a branch of this name (`branch_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`) or item (`item_not_found`)."),
+        (status = 409, description = "The conversation has a branch of this name (`branch_exists`)."),
     )
 )]
 pub(crate) async fn create(

@@ -32,10 +32,9 @@ pub(crate) struct View {
     ),
     responses(
         (status = 200, description = "It is deleted.", body = View),
-        (status = 400, description = "It is `MAIN` or the active one (`branch_protected`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "It is `MAIN` or the active one (`branch_protected`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
     )
 )]
 pub(crate) async fn delete(

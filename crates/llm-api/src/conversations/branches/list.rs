@@ -20,10 +20,8 @@ use wire::{conversation::BranchView, list::List};
         (status = 200, description = "A page of branches; the ids of the list are their names.", body = List<BranchView>,
             links(("get" = (operation_id = "getBranch",
                 parameters(("conv_id" = "$request.path.conv_id"), ("name" = "$response.body#/first_id")))))),
-        (status = 400, description = "`after` names no branch (`invalid_cursor`), or a parameter is of no use.",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "The caller has no such conversation (`conversation_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "`after` names no branch (`invalid_cursor`), or a parameter is of no use."),
+        (status = 404, description = "The caller has no such conversation (`conversation_not_found`)."),
     )
 )]
 pub(crate) async fn list(

@@ -51,12 +51,10 @@ pub(crate) struct Request {
         (status = 201, description = "The one item that the body was.", body = ItemDocument,
             links(("get" = (operation_id = "getConversationItem",
                 parameters(("conv_id" = "$request.path.conv_id"), ("item_id" = "$response.body#/id")))))),
-        (status = 400, description = "A field is out of its bounds; `param` names it, as in `items[3].content[0].text`.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is out of its bounds; `param` names it, as in `items[3].content[0].text`."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "Another item of the type has the `call_id` (`call_id_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
+        (status = 409, description = "Another item of the type has the `call_id` (`call_id_exists`)."),
     )
 )]
 pub(crate) async fn add(

@@ -26,11 +26,9 @@ pub(crate) struct Parameters {
     ),
     responses(
         (status = 200, description = "The item.", body = ItemDocument),
-        (status = 400, description = "The conversation's id is of another form (`invalid_id`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "The conversation's id is of another form (`invalid_id`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            item (`item_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+            item (`item_not_found`)."),
     )
 )]
 pub(crate) async fn get(

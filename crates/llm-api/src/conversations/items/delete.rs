@@ -52,9 +52,9 @@ pub(crate) struct WithoutItem {
     responses(
         (status = 200, description = "The conversation without the item.", body = WithoutItem),
         (status = 400, description = "The conversation's id is of another form (`invalid_id`), or the parameter is of no \
-            use.", body = http_kit::error::ErrorEnvelope),
+            use."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            item (`item_not_found`).", body = http_kit::error::ErrorEnvelope),
+            item (`item_not_found`)."),
     )
 )]
 pub(crate) async fn delete(

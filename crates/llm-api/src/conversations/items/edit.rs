@@ -116,10 +116,9 @@ type AsksModel = (Also<ChatWrite>, Also<ConversationsRead>, Also<MemoriesWrite>)
         (status = 200, description = "What the edit made.",
             content((Either = "application/json"), (regenerate::Event = "text/event-stream"))),
         (status = 400, description = "The content is out of its bounds, the item is neither the user's nor the \
-            assistant's message (`invalid_item_role`), or there are too many branches (`branch_limit_reached`).",
-            body = http_kit::error::ErrorEnvelope),
+            assistant's message (`invalid_item_role`), or there are too many branches (`branch_limit_reached`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            item (`item_not_found`).", body = http_kit::error::ErrorEnvelope),
+            item (`item_not_found`)."),
     )
 )]
 pub(crate) async fn edit(
@@ -159,8 +158,8 @@ pub(crate) async fn edit(
     responses(
         (status = 200, description = "What the edit made.",
             content((Either = "application/json"), (regenerate::Event = "text/event-stream"))),
-        (status = 400, description = "As for `PUT`.", body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "As for `PUT`.", body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "As for `PUT`."),
+        (status = 404, description = "As for `PUT`."),
     )
 )]
 pub(crate) async fn alias(

@@ -41,10 +41,9 @@ pub(crate) struct Request {
     request_body = Request,
     responses(
         (status = 200, description = "The item.", body = ItemDocument),
-        (status = 400, description = "A field is of no use; `param` names it.",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is of no use; `param` names it."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            call (`item_not_found`).", body = http_kit::error::ErrorEnvelope),
+            call (`item_not_found`)."),
     )
 )]
 pub(crate) async fn finish(

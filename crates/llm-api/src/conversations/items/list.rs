@@ -24,9 +24,9 @@ use super::OnBranch;
     responses(
         (status = 200, description = "A page of items.", body = List<ItemDocument>),
         (status = 400, description = "`after` names no item of the branch (`invalid_cursor`), or a parameter is of no use; \
-            `param` names it.", body = http_kit::error::ErrorEnvelope),
+            `param` names it."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            branch (`branch_not_found`).", body = http_kit::error::ErrorEnvelope),
+            branch (`branch_not_found`)."),
     )
 )]
 pub(crate) async fn list(

@@ -49,11 +49,9 @@ impl Request {
     request_body = Request,
     responses(
         (status = 200, description = "The item.", body = ItemDocument),
-        (status = 400, description = "A field is of no use, or the item is no answer (`invalid_item_role`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 400, description = "A field is of no use, or the item is no answer (`invalid_item_role`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), or it has no such \
-            item (`item_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+            item (`item_not_found`)."),
     )
 )]
 pub(crate) async fn rate(

@@ -143,11 +143,10 @@ pub(super) fn answer(made: Outcome, request_id: RequestId) -> Response {
         (status = 200, description = "What was made, or the answer as it is made.",
             content((View = "application/json"), (Event = "text/event-stream"))),
         (status = 400, description = "The item is neither an answer nor a question (`invalid_item_role`), or there are too \
-            many branches (`branch_limit_reached`).", body = http_kit::error::ErrorEnvelope),
+            many branches (`branch_limit_reached`)."),
         (status = 404, description = "The caller has no such conversation (`conversation_not_found`), it has no such item \
-            (`item_not_found`), or there is no such model (`model_not_found`).", body = http_kit::error::ErrorEnvelope),
-        (status = 502, description = "The model's provider failed (`upstream_error`): nothing was changed.",
-            body = http_kit::error::ErrorEnvelope),
+            (`item_not_found`), or there is no such model (`model_not_found`)."),
+        (status = 502, description = "The model's provider failed (`upstream_error`): nothing was changed."),
     )
 )]
 pub(crate) async fn regenerate(

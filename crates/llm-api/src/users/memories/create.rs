@@ -54,9 +54,8 @@ impl Request {
                 ("delete" = (operation_id = "deleteMemory", parameters(("id" = "$response.body#/id")))),
             )),
         (status = 400, description = "A field is missing or out of its bounds; or the caller has as many memories as there \
-            may be (`memory_limit_reached`).", body = http_kit::error::ErrorEnvelope),
-        (status = 404, description = "The caller has no such project (`project_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+            may be (`memory_limit_reached`)."),
+        (status = 404, description = "The caller has no such project (`project_not_found`)."),
     )
 )]
 pub(crate) async fn create(

@@ -13,8 +13,7 @@ use super::view::View;
     params(("id" = String, Path, max_length = 64, description = "The memory's id.")),
     responses(
         (status = 200, description = "The memory.", body = View),
-        (status = 404, description = "The caller has no such memory (`memory_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The caller has no such memory (`memory_not_found`)."),
     )
 )]
 pub(crate) async fn get(

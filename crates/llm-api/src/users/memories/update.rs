@@ -28,10 +28,8 @@ pub(crate) struct Request {
     request_body = Request,
     responses(
         (status = 200, description = "The memory.", body = View),
-        (status = 404, description = "The caller has no such memory (`memory_not_found`).",
-            body = http_kit::error::ErrorEnvelope),
-        (status = 409, description = "Another memory says the same (`memory_exists`).",
-            body = http_kit::error::ErrorEnvelope),
+        (status = 404, description = "The caller has no such memory (`memory_not_found`)."),
+        (status = 409, description = "Another memory says the same (`memory_exists`)."),
     )
 )]
 pub(crate) async fn update(

@@ -22,7 +22,7 @@ use super::view::View;
     responses(
         (status = 200, description = "All of the settings.", body = View),
         (status = 400, description = "A field is of the wrong type or out of its bounds, and nothing was changed \
-            (`invalid_parameter`, `invalid_base_style`).", body = http_kit::error::ErrorEnvelope),
+            (`invalid_parameter`, `invalid_base_style`)."),
     )
 )]
 pub(crate) async fn update(

@@ -72,6 +72,7 @@ on_both_databases! {
             (json!({"expires_in": i64::MAX}), "invalid_parameter", "expires_in"),
             (json!({"expires_in": "1h"}), "invalid_parameter", "expires_in"),
             (json!({"title": 1}), "invalid_parameter", "title"),
+            (json!({"title": "x".repeat(257)}), "invalid_parameter", "title"),
         ] {
             let error = world.guest.post(&world.path(), &body).await.error();
             assert_eq!(error, (400, code.to_owned(), Some(param.to_owned())), "{body}");
