@@ -133,11 +133,12 @@ pub(crate) fn render(response: &mut Response, error: &Error, request_id: &Reques
         let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
-    log(error, status, request_id);
+    log(error, request_id);
 }
 
 /// The operator's text of a failure that is the server's or its upstream's.
-pub(crate) fn log(error: &Error, status: StatusCode, request_id: &RequestId) {
+pub(crate) fn log(error: &Error, request_id: &RequestId) {
+    let status = mapping(error).status;
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

@@ -14,7 +14,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use domain::Error;
 use futures_util::Stream;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
 
@@ -91,7 +91,7 @@ where
             }
             Poll::Ready(Some(Err(failure))) => {
                 self.source = None;
-                error::log(&failure, StatusCode::INTERNAL_SERVER_ERROR, &self.request_id);
+                error::log(&failure, &self.request_id);
                 let envelope = error::envelope(&failure, &self.request_id);
                 Poll::Ready(Some(Ok(Frame::data(wire::sse::data(&envelope)))))
             }

@@ -18,9 +18,13 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn requests(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        self.of("request")
+    }
+
+    fn of(&self, target: &str) -> Vec<Value> {
+        let text = self.text();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["target"] == "request").map(|line| line["fields"].clone()).collect()
+        lines.filter(|line| line["target"] == target).map(|line| line["fields"].clone()).collect()
     }
 
     fn text(&self) -> String {
@@ -100,6 +104,14 @@ async fn failures_leave_one_line_too() {
     assert!(lines.requests().iter().all(|line| line["complete"] == true), "{}", lines.text());
     // What only the operator may know is in a line of its own.
     assert!(lines.text().contains("secret words of a panic"));
+}
+
+#[tokio::test]
+async fn a_failure_in_mid_stream_is_logged_as_what_it_is() {
+    let (lines, _guard) = record();
+    App::new().get("/stream/broken").await;
+    let failure = lines.of("http_kit::error");
+    assert_eq!((&failure[0]["status"], &failure[0]["code"]), (&502.into(), &"upstream_error".into()), "{failure:?}");
 }
 
 #[tokio::test]
