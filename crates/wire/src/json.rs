@@ -1,6 +1,6 @@
 //! Reading JSON so that an error names its field.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 mod cursor;
 mod reader;
@@ -201,21 +201,55 @@ pub fn behind_string(text: &[u8], mut at: usize) -> Option<usize> {
 
 /// What the inside of a string means, which stands between quotes in JSON; `None` for what is no sound string.
 pub fn unescaped(inside: &str) -> Option<Cow<'_, str>> {
-    if inside.contains('\\') {
-        return serde_json::from_str(&format!("\"{inside}\"")).ok().map(Cow::Owned);
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
     }
-    Some(Cow::Borrowed(inside))
+    let mut text = String::with_capacity(inside.len());
+    let end = cursor::undo_escapes(inside, 0, &mut text)?;
+    (end == inside.len()).then_some(Cow::Owned(text))
 }
 
 /// Writes a text as JSON has it, quotes and all.
 pub fn push_text(out: &mut String, text: &str) {
-    if cursor::plain(text.as_bytes()) == text.len() {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        out.push_str(&serde_json::Value::from(text).to_string());
+    out.push('"');
+    let mut rest = text;
+    loop {
+        let (plain, marked) = rest.split_at(cursor::plain(rest.as_bytes()));
+        out.push_str(plain);
+        let Some(mark) = marked.chars().next() else { break };
+        push_escape(out, mark);
+        rest = &marked[1..];
     }
+    out.push('"');
+}
+
+/// Writes a character that cannot stand for itself, with the shortest escape that there is.
+fn push_escape(out: &mut String, mark: char) {
+    out.push('\\');
+    match mark {
+        '"' | '\\' => out.push(mark),
+        '\u{8}' => out.push('b'),
+        '\u{c}' => out.push('f'),
+        '\n' => out.push('n'),
+        '\r' => out.push('r'),
+        '\t' => out.push('t'),
+        control => {
+            _ = write!(out, "u{:04x}", u32::from(control));
+        }
+    }
+}
+
+/// Whether a sound JSON text has no escapes but those by which [`push_text`] writes other characters than controls.
+pub(crate) fn is_usual(written: &str) -> bool {
+    let (bytes, mut at) = (written.as_bytes(), 0);
+    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
+        let mark = bytes.get(at + found + 1);
+        if !matches!(mark, Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't')) {
+            return false;
+        }
+        at += found + 2;
+    }
+    true
 }
 
 /// A text as JSON has it, quotes and all.
@@ -251,7 +285,22 @@ mod tests {
             assert_eq!(unescaped(&written[1..written.len() - 1]).unwrap(), text);
         }
         assert_eq!(unescaped(r"\u00e9\/").unwrap(), "é/");
-        assert_eq!(unescaped(r"\ud800"), None);
+        for unsound in [r"\ud800", r"\ud800\u0041", r"\x", "\\", r"\u12", "\\n\"", "\\n\n"] {
+            assert_eq!(unescaped(unsound), None, "{unsound}");
+        }
+        let all: String = (0..0x250).filter_map(char::from_u32).collect();
+        assert_eq!(quoted(&all), serde_json::to_string(&all).unwrap());
+    }
+
+    #[test]
+    fn usual_texts_are_written_the_same() {
+        for usual in [r#""""#, r#""a \" \\ \n \t\r\b\f""#, r#""\\\\u0041""#, "\"\u{7f}é\""] {
+            assert!(is_usual(usual), "{usual}");
+            assert_eq!(quoted(&unescaped(&usual[1..usual.len() - 1]).unwrap()), usual);
+        }
+        for unusual in [r#""\/""#, r#""\u0041""#, r#""\n\u000a""#] {
+            assert!(!is_usual(unusual), "{unusual}");
+        }
     }
 
     #[derive(Debug, Deserialize)]

@@ -148,7 +148,7 @@ impl Gathered {
                 self.add_delta(delta);
             }
             if let Some(reason) = choice.finish_reason {
-                self.finish_reason = Some(question::plain(&reason));
+                self.finish_reason = Some(question::plain(reason));
             }
         }
         ends

@@ -1,5 +1,7 @@
 //! What is new in a request: the messages that a conversation does not have yet.
 
+use std::borrow::Cow;
+
 use domain::{
     Error,
     item::{Head, Item},
@@ -70,7 +72,7 @@ pub(super) fn is_instruction(message: &Message) -> bool {
 fn asked(message: &Message, raw: &str) -> Result<Option<ItemIn>, Error> {
     Ok(match &message.content {
         None => None,
-        Some(Content::Text(text)) => Some(ItemIn::said("user", plain(&text.read()), &text.to_json())),
+        Some(Content::Text(text)) => Some(ItemIn::said("user", plain(text.read()), &text.to_json())),
         Some(Content::Parts(_)) => {
             // As they came: of a part, more may be kept than was read.
             let fields = Fields::of(raw)?;
@@ -78,7 +80,7 @@ fn asked(message: &Message, raw: &str) -> Result<Option<ItemIn>, Error> {
                 serde_json::from_str(fields.get("content").unwrap_or("[]")).map_err(Error::internal)?;
             let parts: Vec<Value> = parts.into_iter().map(part).collect();
             let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-            let text = plain(&texts.join("\n"));
+            let text = plain(texts.join("\n"));
             Some(ItemIn::message("user", json!({"content": parts}).to_string(), Some(text)))
         }
     })
@@ -143,8 +145,9 @@ pub(super) fn call(id: &str, name: &str, arguments: &str) -> ItemIn {
 }
 
 /// A text for a column of its own: PostgreSQL keeps no NUL there.
-pub(super) fn plain(text: &str) -> String {
-    text.replace('\0', "")
+pub(super) fn plain<'a>(text: impl Into<Cow<'a, str>>) -> String {
+    let text = text.into();
+    if text.contains('\0') { text.replace('\0', "") } else { text.into_owned() }
 }
 
 /// Longest title that is made of a question, in characters.

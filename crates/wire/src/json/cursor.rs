@@ -187,37 +187,25 @@ impl<'a> Cursor<'a> {
     /// also for half of a surrogate pair.
     pub(super) fn meaning(&mut self, out: &mut String) -> Option<Meaning<'a>> {
         self.expect(b'"')?;
-        let (text, bytes) = (self.text, self.text.as_bytes());
-        let mut from = self.at;
-        let mut at = from + plain(&bytes[from..]);
-        if bytes.get(at) == Some(&b'"') {
-            self.at = at + 1;
-            return text.get(from..at).map(Meaning::Plain);
+        let from = self.at;
+        let at = from + plain(&self.text.as_bytes()[from..]);
+        let plain = self.text.get(from..at)?;
+        if self.take_at(at, b'"') {
+            return Some(Meaning::Plain(plain));
         }
         out.clear();
-        loop {
-            out.push_str(text.get(from..at)?);
-            let (char, behind) = match (bytes.get(at)?, bytes.get(at + 1)) {
-                (b'"', _) => {
-                    self.at = at + 1;
-                    return Some(Meaning::Written);
-                }
-                (b'\\', Some(mark)) => match mark {
-                    b'"' | b'\\' | b'/' => (char::from(*mark), at + 2),
-                    b'b' => ('\u{8}', at + 2),
-                    b'f' => ('\u{c}', at + 2),
-                    b'n' => ('\n', at + 2),
-                    b'r' => ('\r', at + 2),
-                    b't' => ('\t', at + 2),
-                    b'u' => by_number(bytes, at)?,
-                    _ => return None,
-                },
-                _ => return None,
-            };
-            out.push(char);
-            from = behind;
-            at = from + plain(bytes.get(from..)?);
+        out.push_str(plain);
+        let end = undo_escapes(self.text, at, out)?;
+        self.take_at(end, b'"').then_some(Meaning::Written)
+    }
+
+    /// Whether `mark` is at this place; goes over it.
+    fn take_at(&mut self, at: usize, mark: u8) -> bool {
+        let is_there = self.text.as_bytes().get(at) == Some(&mark);
+        if is_there {
+            self.at = at + 1;
         }
+        is_there
     }
 
     /// Goes over a string, whose opening quote is next.
@@ -248,6 +236,32 @@ pub(super) enum Meaning<'a> {
     Plain(&'a str),
     /// Something else, since it holds escapes: it was written elsewhere.
     Written,
+}
+
+/// Writes to `out` what the inside of a string means from `from` on, up to a quote or the end of `text`; says where that is.
+/// `None` for what is no sound string, and for half of a surrogate pair.
+pub(super) fn undo_escapes(text: &str, mut from: usize, out: &mut String) -> Option<usize> {
+    let bytes = text.as_bytes();
+    loop {
+        let at = from + plain(bytes.get(from..)?);
+        out.push_str(text.get(from..at)?);
+        let (char, behind) = match (bytes.get(at), bytes.get(at + 1)) {
+            (None | Some(b'"'), _) => return Some(at),
+            (Some(b'\\'), Some(mark)) => match mark {
+                b'"' | b'\\' | b'/' => (char::from(*mark), at + 2),
+                b'b' => ('\u{8}', at + 2),
+                b'f' => ('\u{c}', at + 2),
+                b'n' => ('\n', at + 2),
+                b'r' => ('\r', at + 2),
+                b't' => ('\t', at + 2),
+                b'u' => by_number(bytes, at)?,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        out.push(char);
+        from = behind;
+    }
 }
 
 /// The character whose escape by number stands at `at`, and behind it; half of a pair is none.

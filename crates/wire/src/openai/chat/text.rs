@@ -32,7 +32,7 @@ impl Text {
     /// As JSON has it, quotes and all, and the same for texts that say the same.
     pub fn to_json(&self) -> Cow<'_, str> {
         match &self.0 {
-            Kept::Written(text) if !text.contains('\\') => Cow::Borrowed(text),
+            Kept::Written(text) if json::is_usual(text) => Cow::Borrowed(text),
             _ => Cow::Owned(json::quoted(&self.read())),
         }
     }

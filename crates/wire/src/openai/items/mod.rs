@@ -68,7 +68,7 @@ impl ItemIn {
     /// A message that is one text: what it says for readers, and `json`, the text itself as JSON has it.
     pub fn said(role: &'static str, text: String, json: &str) -> Self {
         let content = parts::one_text(parts::usual_kind(Some(role)), json);
-        Self::message(role, format!("{{\"content\":{content}}}"), Some(text))
+        Self::message(role, [r#"{"content":"#, &content, "}"].concat(), Some(text))
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) fn usual_kind(role: Option<&str>) -> &'static str {
 /// The content of a text that is written as JSON: its part, of this type.
 pub(super) fn one_text(kind: &str, text: &str) -> String {
     let annotations = if kind == "output_text" { r#","annotations":[]"# } else { "" };
-    format!(r#"[{{"type":"{kind}","text":{text}{annotations}}}]"#)
+    [r#"[{"type":""#, kind, r#"","text":"#, text, annotations, "}]"].concat()
 }
 
 fn check_type<'a>(part: &Fields<'a>) -> Result<Cow<'a, str>, Error> {
