@@ -23,16 +23,25 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// A text on one line as a title, without what cannot be seen; read only as far as letters are asked for.
 pub(crate) fn title(text: &str) -> impl Iterator<Item = char> {
-    let mut letters = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
-    let mut has_begun = false;
+    let mut letters = text.chars().filter(|letter| !is_invisible(*letter));
+    let (mut has_begun, mut first) = (false, None);
     std::iter::from_fn(move || {
-        let mut is_behind_word = false;
-        while letters.next_if(|letter| parts_words(*letter)).is_some() {
-            is_behind_word = has_begun;
+        if let Some(letter) = first.take() {
+            return Some(letter);
         }
-        letters.peek()?;
-        has_begun = true;
-        if is_behind_word { Some(' ') } else { letters.next() }
+        let mut letter = letters.next()?;
+        if !parts_words(letter) {
+            has_begun = true;
+            return Some(letter);
+        }
+        while parts_words(letter) {
+            letter = letters.next()?;
+        }
+        if !std::mem::replace(&mut has_begun, true) {
+            return Some(letter);
+        }
+        first = Some(letter);
+        Some(' ')
     })
 }
 

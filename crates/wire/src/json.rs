@@ -6,7 +6,7 @@ mod cursor;
 mod reader;
 
 use domain::Error;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::cursor::Cursor;
 pub(crate) use self::reader::WRITTEN;
@@ -51,6 +51,13 @@ pub fn parse_large<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let is_sound = |text: &&str| text.trim_ascii_start().starts_with('{') && !has_lone_surrogate(body);
     let read = text(body).ok().filter(is_sound).and_then(reader::read);
     read.map_or_else(|| parse(body), Ok)
+}
+
+/// Reads what comes from elsewhere than a client, such as an upstream's answer: as fast, and without words for what is
+/// wrong.
+pub fn read<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    let text = text(json).ok()?;
+    reader::read(text).or_else(|| serde_json::from_str(text).ok())
 }
 
 #[cold]
@@ -262,7 +269,6 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use serde_json::value::RawValue;
 
     #[test]
@@ -339,6 +345,23 @@ mod tests {
         );
         assert_eq!(error(r#"{"name":"a","items":[{}]}"#), ("missing_parameter".into(), Some("items[0].n".into())));
         assert_eq!(error(r#"{"name":"a","name":"b"}"#), ("invalid_parameter".into(), Some("name".into())));
+    }
+
+    #[test]
+    fn what_is_read_may_lie_in_what_came() {
+        #[derive(Deserialize)]
+        struct Borrowed<'a> {
+            #[serde(borrow)]
+            text: Cow<'a, str>,
+            #[serde(borrow)]
+            raw: Option<&'a RawValue>,
+        }
+        let json = r#"{"text": "a", "raw": [1, {"b":"c\n"}]}"#;
+        let both = [reader::read::<Borrowed<'_>>(json).unwrap(), read(json.as_bytes()).unwrap()];
+        for Borrowed { text, raw } in both {
+            assert_eq!((text.as_ref(), raw.map(RawValue::get)), ("a", Some(r#"[1, {"b":"c\n"}]"#)));
+        }
+        assert!(read::<Borrowed<'_>>(b"{\"text\": 1}").is_none() && read::<Borrowed<'_>>(b"\"\xff\"").is_none());
     }
 
     #[test]

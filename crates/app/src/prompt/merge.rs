@@ -1,7 +1,7 @@
 //! Puts the prompt before a chat's messages.
 
 use bytes::Bytes;
-use domain::{Error, Result};
+use domain::Result;
 use wire::{
     json,
     openai::chat::request::{ChatRequest, Role},
@@ -42,8 +42,12 @@ fn join(prompt: &str, message: &str) -> Result<String> {
     let own = fields.get("content").unwrap_or("null");
     let content = match own.as_bytes().first() {
         Some(b'"') => {
-            let own: String = serde_json::from_str(own).map_err(Error::internal)?;
-            json::quoted(&format!("{prompt}\n\n{own}"))
+            // Two texts are one without the quotes between them.
+            let mut content = json::quoted(prompt);
+            content.pop();
+            content.push_str(r"\n\n");
+            content.push_str(&own[1..]);
+            content
         }
         Some(b'[') => {
             let part = format!(r#"{{"type":"text","text":{}}}"#, json::quoted(prompt));

@@ -103,7 +103,7 @@ struct FunctionDelta<'a> {
 impl Gathered {
     /// Takes a whole answer; gives what it took, as JSON.
     pub(super) fn whole(&mut self, body: &[u8]) -> Option<String> {
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(body) else {
+        let Some(chunk) = wire::json::read::<Chunk<'_>>(body) else {
             self.odd = true;
             return None;
         };
@@ -124,7 +124,7 @@ impl Gathered {
                 if data == b"[DONE]" {
                     ended = true;
                 } else {
-                    let chunk = serde_json::from_slice::<Chunk<'_>>(data).ok();
+                    let chunk = wire::json::read::<Chunk<'_>>(data);
                     self.odd |= chunk.is_none();
                     if chunk.is_some_and(|chunk| self.take(chunk)) {
                         marks.push(from + b"data: {".len());

@@ -87,14 +87,12 @@ fn estimate(text: &str) -> usize {
     if text.is_ascii() {
         return text.len().div_ceil(4);
     }
-    let (mut letters, mut signs) = (0_usize, 0_usize);
-    for letter in text.chars() {
-        if matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}') {
-            signs += 1;
-        } else {
-            letters += 1;
-        }
-    }
+    let is_sign =
+        |letter: &char| matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}');
+    // The first of them begins with the byte E2, and most texts of scripts with letters have none so high.
+    let may_have_signs = text.bytes().any(|byte| byte >= 0xe2);
+    let signs = if may_have_signs { text.chars().filter(is_sign).count() } else { 0 };
+    let letters = text.chars().count() - signs;
     letters.div_ceil(4) + (signs * 2).div_ceil(3)
 }
 

@@ -10,7 +10,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{
         DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor,
-        value::{MapDeserializer, StrDeserializer},
+        value::{BorrowedStrDeserializer, MapDeserializer, StrDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -133,7 +133,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
         if name == RAW {
             let written = self.value()?;
-            return visitor.visit_map(MapDeserializer::new(iter::once((RAW, written))));
+            return visitor.visit_map(MapDeserializer::new(iter::once((RAW, BorrowedStrDeserializer::new(written)))));
         }
         if name == WRITTEN && self.peek()? == b'"' {
             return visitor.visit_bytes(self.value()?.as_bytes());
