@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgConnection, PgPool, Postgres, Transaction,
+    Connection as _, PgConnection, PgPool, Postgres, Transaction,
     pool::{PoolConnection, PoolOptions},
     postgres::PgConnectOptions,
 };
@@ -13,6 +13,10 @@ use crate::{
     sqlite::{File, Lent, Readers},
     writer::{OPEN, Turn, Writer},
 };
+
+/// How long a connection to PostgreSQL lies unused until it is asked whether it still stands, which is a journey of its own: it
+/// was asked when it was given back.
+const UNASKED: Duration = Duration::from_millis(50);
 
 /// The pools of an open database.
 #[derive(Debug)]
@@ -82,6 +86,15 @@ impl Engine {
         let pool = PoolOptions::new()
             .max_connections(size)
             .acquire_timeout(wait)
+            .test_before_acquire(false)
+            .before_acquire(|connection: &mut PgConnection, held| {
+                Box::pin(async move {
+                    if held.idle_for > UNASKED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(connect.application_name("jan-server"));
         Ok(Self::Postgres(pool))
     }

@@ -128,14 +128,26 @@ impl Tx {
     }
 
     async fn index_now(&mut self, owner: &UserId, entries: &[Entry<'_>]) -> Result<()> {
-        for some in entries.chunk_by(|one, next| one.subject == next.subject).flat_map(|same| same.chunks(ROWS)) {
-            let Subject { table, key, .. } = some[0].subject;
-            let rows = (1..=some.len()).map(|at| format!("(${}, array_to_tsvector(${}))", 2 * at - 1, 2 * at));
-            let rows = rows.collect::<Vec<_>>().join(", ");
-            let write = format!(
-                "INSERT INTO {table} ({key}, terms) VALUES {rows}
-                ON CONFLICT ({key}) DO UPDATE SET terms = excluded.terms"
-            );
+        for some in entries.chunks(ROWS) {
+            let mut at = 0;
+            let writes = some.chunk_by(|one, next| one.subject == next.subject).map(|same| {
+                let Subject { table, key, .. } = same[0].subject;
+                let rows = same.iter().map(|_| {
+                    at += 2;
+                    format!("(${}, array_to_tsvector(${at}))", at - 1)
+                });
+                let rows = rows.collect::<Vec<_>>().join(", ");
+                format!(
+                    "INSERT INTO {table} ({key}, terms) VALUES {rows}
+                    ON CONFLICT ({key}) DO UPDATE SET terms = excluded.terms"
+                )
+            });
+            // A title and messages are written in one journey: what stands before the last is done with it.
+            let mut writes: Vec<String> = writes.collect();
+            let last = writes.pop().unwrap_or_default();
+            let before = writes.iter().enumerate().map(|(nth, write)| format!("part_{nth} AS ({write})"));
+            let before = before.collect::<Vec<_>>().join(", ");
+            let write = if before.is_empty() { last } else { format!("WITH {before} {last}") };
             let terms: Vec<_> = some.iter().map(|entry| terms(owner, entry.text)).collect();
             let rows = some.iter().zip(&terms);
             let write = rows.fold(query(write), |write, (entry, terms)| {

@@ -132,6 +132,17 @@ impl Database {
         }
     }
 
+    /// Cuts all other connections to the PostgreSQL database, as its restart does. When this returns, those of them that lie
+    /// in a pool do so for long enough to be asked before their next use.
+    pub async fn cut_connections(&self) {
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
     /// Asks for one number past the store.
     ///
     /// # Panics

@@ -53,12 +53,7 @@ async fn a_lost_connection_means_anything_and_listening_goes_on() {
     let database = Database::postgres().await;
     let store = open(&database).await;
     let mut revocations = store.listen_revocations().await.unwrap();
-    database
-        .execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        .await;
+    database.cut_connections().await;
     assert_eq!(next(&mut revocations).await, Revocation::Unknown);
 
     let user = insert_user(&store).await;

@@ -57,12 +57,7 @@ async fn a_cut_connection_is_replaced() {
     let database = Database::postgres().await;
     let store = open(&database).await;
     let mut reader = store.read().await.unwrap();
-    database
-        .execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        .await;
+    database.cut_connections().await;
     let error = reader.sample().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     drop(reader);
