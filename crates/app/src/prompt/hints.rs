@@ -29,8 +29,17 @@ pub struct Hints {
     pub memories: Vec<String>,
     /// The preferred language's tag.
     pub language: Option<String>,
-    /// Whether what the user asks to have remembered is kept: an API key may lack the scope.
-    pub may_remember: bool,
+    /// What the prompt may do with the user's memories.
+    pub memory: MemoryAccess,
+}
+
+/// What a caller may do with the user's memories: an API key may lack the scopes. Nothing unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryAccess {
+    /// Whether the model is told of them.
+    pub recall: bool,
+    /// Whether what the user asks to have remembered is kept.
+    pub remember: bool,
 }
 
 impl Hints {
@@ -60,7 +69,7 @@ impl Hints {
             persona: persona.map(|(_, persona)| persona).filter(|persona| !persona.is_empty()),
             memories: memories.unwrap_or_default(),
             language: accept_language.and_then(first_language),
-            may_remember: false,
+            memory: MemoryAccess::default(),
         })
     }
 

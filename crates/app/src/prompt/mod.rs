@@ -43,7 +43,7 @@ use crate::{
     prompt_templates::PromptTemplates,
 };
 
-pub use hints::Hints;
+pub use hints::{Hints, MemoryAccess};
 pub use inputs::{Facts, Inputs};
 pub use options::{Options, When};
 pub use people::People;
@@ -232,10 +232,12 @@ impl Prompt {
         };
         if let Some(person) = person.as_ref().filter(|_| remembers) {
             let project = bound.and_then(|bound| bound.project);
-            if hints.may_remember && bound.is_none_or(|bound| bound.keep) {
+            if hints.memory.remember && bound.is_none_or(|bound| bound.keep) {
                 applied.extend(self.remember(caller, settings, project, &facts.question).await?);
             }
-            told.extend(memories.recall(person, project, &facts.question).await);
+            if hints.memory.recall {
+                told.extend(memories.recall(person, project, &facts.question).await);
+            }
         }
         let inputs = Inputs {
             settings,

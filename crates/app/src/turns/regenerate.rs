@@ -27,7 +27,7 @@ use crate::{
         self,
         items::{item_not_found, missing, read_id, wrong_role},
     },
-    prompt::Hints,
+    prompt::{Hints, MemoryAccess},
 };
 
 /// How to ask again; what is not given is as before.
@@ -43,8 +43,8 @@ pub struct Again {
     pub max_tokens: Option<i64>,
     /// Whether the answer comes in chunks as it is made.
     pub stream: bool,
-    /// As [`Hints::may_remember`].
-    pub may_remember: bool,
+    /// What may be done with the user's memories.
+    pub memory: MemoryAccess,
 }
 
 /// What asking again made.
@@ -221,7 +221,7 @@ impl Turns {
             said: told.finish(),
             is_all: asked.is_all,
             question: 1,
-            hints: Hints { may_remember: again.may_remember, ..Hints::default() },
+            hints: Hints { memory: again.memory, ..Hints::default() },
         };
         let (owner, question, about) = (asked.owner.clone(), asked.question.id.clone(), asked.question.id.clone());
         let report: super::Report = Box::new(move |kept| show(&regenerated(kept, about)));

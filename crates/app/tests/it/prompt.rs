@@ -3,7 +3,7 @@
 use app::{
     memories::{MemoryChange, NewMemory},
     models::Models,
-    prompt::{Bound, Hints, Options, Prompt},
+    prompt::{Bound, Hints, MemoryAccess, Options, Prompt},
     prompt_templates::{By, TemplateChange},
     settings::UserSettings,
 };
@@ -31,7 +31,7 @@ fn request(question: &str) -> ChatRequest {
 }
 
 fn hints() -> Hints {
-    Hints { may_remember: true, ..Hints::default() }
+    Hints { memory: MemoryAccess { recall: true, remember: true }, ..Hints::default() }
 }
 
 fn bound(project: Option<&ProjectId>) -> Bound<'_> {

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite, MemoriesWrite};
+use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite};
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use http_kit::{Also, Caller, LogFields, ReadJson, RequestId, Result, sse};
 use wire::openai::chat::{ChatRequest, Chunk, Completion as Answer};
@@ -61,9 +61,9 @@ const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
 )]
 pub(crate) async fn create(
     caller: Caller<ChatWrite>,
-    (keeps, reads, remembers): (Also<ConversationsWrite>, Also<ConversationsRead>, Also<MemoriesWrite>),
+    (keeps, reads): (Also<ConversationsWrite>, Also<ConversationsRead>),
     State(turns): State<Turns>,
-    Asked { mut hints, referrer }: Asked,
+    Asked { hints, referrer }: Asked,
     fields: LogFields,
     request_id: RequestId,
     ReadJson(request, body): ReadJson<Box<ChatRequest>>,
@@ -74,7 +74,6 @@ pub(crate) async fn create(
     if turns::goes_on(&request) {
         reads.check()?;
     }
-    hints.may_remember = remembers.check().is_ok();
     let answer = turns.answer(&caller, &hints, referrer.as_deref(), request, body, LogNotes(fields)).await?;
     let mut response = match answer.reply {
         Reply::Whole(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),

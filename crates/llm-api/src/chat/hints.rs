@@ -1,9 +1,12 @@
 //! What a request says about its prompt beside the body, and how the answer names what was put before the messages.
 
-use app::prompt::{Hints, hints};
+use std::convert::Infallible;
+
+use app::prompt::{Hints, MemoryAccess, hints};
 use axum::{extract::FromRequestParts, response::Response};
+use domain::scope::{MemoriesRead, MemoriesWrite};
 use http::{HeaderName, HeaderValue, header, request::Parts};
-use http_kit::{ApiError, Query};
+use http_kit::{Also, ApiError, Query};
 use serde::Deserialize;
 
 const PERSONA: HeaderName = HeaderName::from_static(hints::PERSONA);
@@ -35,7 +38,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let header = |name: &HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes);
         let language = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let hints = Hints::read(parameters.persona.as_deref(), header(&PERSONA), header(&MEMORY), language);
-        Ok(Self { hints: hints.map_err(ApiError::from)?, referrer: parameters.referrer })
+        let Ok(Memory(memory)) = Memory::from_request_parts(parts, state).await;
+        Ok(Self { hints: Hints { memory, ..hints? }, referrer: parameters.referrer })
+    }
+}
+
+/// What the caller's API key may do with the user's memories in a chat.
+pub(crate) struct Memory(pub(crate) MemoryAccess);
+
+impl<S: Send + Sync> FromRequestParts<S> for Memory {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let reads = Also::<MemoriesRead>::from_request_parts(parts, state).await?;
+        let writes = Also::<MemoriesWrite>::from_request_parts(parts, state).await?;
+        Ok(Self(MemoryAccess { recall: reads.check().is_ok(), remember: writes.check().is_ok() }))
     }
 }
 

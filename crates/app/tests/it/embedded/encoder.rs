@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{
     embedded::{ENCODER, Encoder, Options},
     memories::{Embedder, Kept, Memories, NewMemory},
-    prompt::{self, Bound, Hints, Prompt},
+    prompt::{self, Bound, Hints, MemoryAccess, Prompt},
 };
 use domain::{
     Clock, Secret,
@@ -84,7 +84,8 @@ async fn memories_are_found_by_what_they_mean() {
         let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": question}]});
         let request: ChatRequest = serde_json::from_value(body).unwrap();
         let bound = Some(Bound { keep: true, ..Bound::default() });
-        let composed = prompt.compose(&user, bound, &Hints::default(), &request, None).await.unwrap();
+        let hints = Hints { memory: MemoryAccess { recall: true, remember: false }, ..Hints::default() };
+        let composed = prompt.compose(&user, bound, &hints, &request, None).await.unwrap();
         let told: Vec<&str> = composed.text.lines().filter_map(|line| line.strip_prefix("- ")).collect();
         assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{question}");
     }

@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite, MemoriesWrite};
+use domain::scope::{ChatWrite, ConversationsRead, ConversationsWrite};
 use http_kit::{Also, Caller, Json, LogFields, Path, RequestId, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ use wire::{
 };
 
 use super::regenerate::{self, answer, show};
-use crate::chat::notes::LogNotes;
+use crate::chat::{hints::Memory, notes::LogNotes};
 
 /// What the message is to say.
 #[derive(Deserialize, ToSchema)]
@@ -97,7 +97,7 @@ enum Either {
 }
 
 /// What an edit needs that has the model answer, and what it may do besides.
-type AsksModel = (Also<ChatWrite>, Also<ConversationsRead>, Also<MemoriesWrite>);
+type AsksModel = (Also<ChatWrite>, Also<ConversationsRead>, Memory);
 
 /// Edit a message.
 ///
@@ -123,7 +123,7 @@ type AsksModel = (Also<ChatWrite>, Also<ConversationsRead>, Also<MemoriesWrite>)
 )]
 pub(crate) async fn edit(
     caller: Caller<ConversationsWrite>,
-    (chats, reads, remembers): AsksModel,
+    (chats, reads, memory): AsksModel,
     State(turns): State<Turns>,
     Path((id, item)): Path<(String, String)>,
     fields: LogFields,
@@ -138,8 +138,7 @@ pub(crate) async fn edit(
     reads.check()?;
     let Request { content, model, temperature, max_tokens, stream, .. } = request;
     let stream = stream.unwrap_or(false);
-    let may_remember = remembers.check().is_ok();
-    let again = Again { content: Some(content), model, temperature, max_tokens, stream, may_remember };
+    let again = Again { content: Some(content), model, temperature, max_tokens, stream, memory: memory.0 };
     let made = turns.regenerate(&caller, &id, &item, &again, LogNotes(fields), Box::new(show)).await?;
     Ok(answer(made, request_id))
 }

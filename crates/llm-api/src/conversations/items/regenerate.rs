@@ -1,6 +1,9 @@
 //! `POST /v1/conversations/{conv_id}/items/{item_id}/regenerate`: another answer to the same question (E23).
 
-use app::turns::{Again, Outcome, Regenerated, Turns};
+use app::{
+    prompt::MemoryAccess,
+    turns::{Again, Outcome, Regenerated, Turns},
+};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -22,7 +25,7 @@ use wire::{
     },
 };
 
-use crate::chat::notes::LogNotes;
+use crate::chat::{hints::Memory, notes::LogNotes};
 
 /// How to ask again, and whether; what is not given is as before.
 #[derive(Clone, Default, Deserialize, ToSchema)]
@@ -151,7 +154,7 @@ pub(super) fn answer(made: Outcome, request_id: RequestId) -> Response {
 )]
 pub(crate) async fn regenerate(
     caller: Caller<ConversationsWrite>,
-    (chats, reads): (Also<ChatWrite>, Also<ConversationsRead>),
+    (chats, reads, memory): (Also<ChatWrite>, Also<ConversationsRead>, Memory),
     State(turns): State<Turns>,
     Path((id, item)): Path<(String, String)>,
     fields: LogFields,
@@ -167,7 +170,8 @@ pub(crate) async fn regenerate(
     reads.check()?;
     let stream = stream.unwrap_or(false);
     // What the question asks to have remembered was so when it was asked.
-    let again = Again { content: None, model, temperature, max_tokens, stream, may_remember: false };
+    let memory = MemoryAccess { remember: false, ..memory.0 };
+    let again = Again { content: None, model, temperature, max_tokens, stream, memory };
     let made = turns.regenerate(&caller, &id, &item, &again, LogNotes(fields), Box::new(show)).await?;
     Ok(answer(made, request_id))
 }

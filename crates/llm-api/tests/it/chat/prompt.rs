@@ -242,6 +242,15 @@ testkit::on_both_databases! {
         let all = key(&["chat:write", "conversations:write", "conversations:read", "memories:write"]).await;
         all.post(PATH, &body).await.expect(200);
         assert_eq!(remembered().await, 1);
+        let told = async |caller: &Client| {
+            let mut body = question("Which tea do I like?");
+            body["conversation"] = json!({});
+            caller.post(PATH, &body).await.expect(200);
+            upstream.chats().last().unwrap().json().to_string().contains("I like tea")
+        };
+        assert!(told(&guest).await);
+        assert!(!told(&all).await, "to be told of memories needs memories:read");
+        assert!(told(&key(&["chat:write", "conversations:write", "memories:read"]).await).await);
 
         let id = &answer["conversation"]["id"];
         body["conversation"] = id.clone();
