@@ -3,12 +3,14 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 mod cursor;
+mod objects;
 mod reader;
 
 use domain::Error;
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use self::cursor::Cursor;
+use self::objects::Objects;
 pub(crate) use self::reader::WRITTEN;
 
 /// Deepest nesting accepted anywhere in a body, as `serde_json` has it for what it reads itself.
@@ -28,11 +30,9 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     if has_lone_surrogate(body) {
         return Err(Error::invalid("invalid_json", "The body holds half of a surrogate pair (\\ud800 to \\udfff)."));
     }
-    // The reader would also take a list of the fields' values.
-    if text.trim_ascii_start().starts_with('[') {
-        return Err(explain::<serde_json::Map<String, serde_json::Value>>(text));
-    }
-    serde_json::from_str(text).map_err(|_| explain::<T>(text))
+    let mut input = serde_json::Deserializer::from_str(text);
+    let read = T::deserialize(Objects(&mut input)).and_then(|value| input.end().map(|()| value));
+    read.map_err(|_| explain::<T>(text))
 }
 
 /// The body as text.
@@ -68,7 +68,7 @@ fn explain<T: DeserializeOwned>(body: &str) -> Error {
         return not_json(&error);
     }
     let mut input = serde_json::Deserializer::from_str(body);
-    match serde_path_to_error::deserialize::<_, T>(&mut input) {
+    match serde_path_to_error::deserialize::<_, T>(Objects(&mut input)) {
         Ok(_) => Error::invalid("invalid_request", "The body is not of the expected shape."),
         Err(error) => {
             let path = error.path().to_string();
@@ -369,6 +369,8 @@ mod tests {
         for body in ["[]", r#" ["a",null,null]"#, r#"[{"name":"a"}]"#, "null", "3", "\"a\""] {
             assert_eq!(error(body), ("invalid_request".into(), None), "{body}");
         }
+        let within = r#"{"name":"a","items":[{"n":1},[2]]}"#;
+        assert_eq!(error(within), ("invalid_parameter".into(), Some("items[1]".into())));
         assert_eq!(error("[").0, "invalid_json");
     }
 

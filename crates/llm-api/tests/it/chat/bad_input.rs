@@ -37,6 +37,8 @@ async fn fields_are_named() {
         (json!({"messages": "hi"}), 400, "invalid_parameter", "messages"),
         (json!({"messages": {}}), 400, "invalid_parameter", "messages"),
         (json!({"messages": ["hi"]}), 400, "invalid_parameter", "messages[0]"),
+        (json!({"messages": [["user", "hi"]]}), 400, "invalid_parameter", "messages[0]"),
+        (parts(json!(["text", "hi"])), 400, "invalid_parameter", "messages[0].content[0]"),
         (json!({"messages": [{"content": "hi"}]}), 400, "missing_parameter", "messages[0].role"),
         (json!({"messages": [{"role": "wizard", "content": "hi"}]}), 400, "invalid_parameter", "messages[0].role"),
         (json!({"messages": [{"role": "user"}]}), 400, "missing_parameter", "messages[0].content"),
